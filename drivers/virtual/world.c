@@ -1,0 +1,520 @@
+/* drivers/virtual/world.c - couples articles, press and chambers, and moves them through time.
+ *
+ * Three loops inside each other: whole seconds for what the air does; the press while it moves; the
+ * cell, cut where its current changes. Signs inside are the cell's own; the wiring (reversed) is
+ * applied on the way to and from the terminals.
+ */
+#include "drivers/virtual/world.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+#define AIR_STEP_S   1.0
+#define HELD_STEP_S  0.25
+#define PRESS_STEP_S 0.05
+#define CROSSING_S   1e-4
+#define CELL_TAU_S   1200.0
+#define NO_CHAMBER   255
+
+struct box {
+    double v_min, v_max, i_min, i_max;
+    bool current_source;
+};
+
+struct point {
+    double i_a, v_v; /* in the cell's signs */
+    uint8_t limit;
+};
+
+/* What a station's cell is, apart from the source at its terminals. */
+struct cell_state {
+    struct assb_state assb;
+    struct replay_state replay;
+};
+
+/* ---- Building ---------------------------------------------------------------------------------
+ */
+
+void world_init(struct world *w, double ambient_k)
+{
+    /* Worlds are compared byte for byte: every byte has a value, padding too, and later stores go
+     * by member. */
+    memset(w, 0, sizeof *w);
+    w->ambient_k = ambient_k;
+}
+
+int world_add_chamber(struct world *w, const struct chamber_param *param, double start_k)
+{
+    if (w->n_chambers >= WORLD_CHAMBERS_MAX)
+        return E_FULL;
+    struct world_chamber *c = &w->chamber[w->n_chambers];
+    if (param)
+        c->param = *param;
+    else
+        chamber_param_default(&c->param);
+    c->state.air_k = start_k;
+    return w->n_chambers++;
+}
+
+static double air_k(const struct world *w, const struct world_station *st)
+{
+    return st->chamber == NO_CHAMBER ? w->ambient_k : w->chamber[st->chamber].state.air_k;
+}
+
+static void memo_clear(struct world_memo *m)
+{
+    m->ocv_y = m->series_pa = m->series_k = (double)NAN;
+    m->ocv_v = m->series_ohm = 0.0;
+}
+
+int world_add_station(struct world *w, int chamber)
+{
+    if (w->n_stations >= WORLD_STATIONS_MAX)
+        return E_FULL;
+    if (chamber >= w->n_chambers)
+        return E_NOENT;
+    struct world_station *st = &w->station[w->n_stations];
+    st->chamber = chamber < 0 ? NO_CHAMBER : (uint8_t)chamber;
+    st->cell_temperature.value_k = air_k(w, st);
+    st->cell_temperature.tau_s = CELL_TAU_S;
+    memo_clear(&st->memo);
+    return w->n_stations++;
+}
+
+int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
+{
+    int there = kind == PORT_CHAMBER ? w->n_chambers : w->n_stations;
+    if (station_or_chamber < 0 || station_or_chamber >= there)
+        return E_NOENT;
+    if (w->n_ports >= WORLD_PORTS_MAX)
+        return E_FULL;
+    struct world_port *p = &w->port[w->n_ports];
+    p->kind = (uint8_t)kind;
+    p->station = (uint8_t)station_or_chamber;
+    p->used = 1;
+    return w->n_ports++;
+}
+
+/* ---- The cell -----------------------------------------------------------------------------------
+ */
+
+static double ocv_v(struct world_station *st)
+{
+    struct world_memo *m = &st->memo;
+    if (!(m->ocv_y >= st->assb.y && m->ocv_y <= st->assb.y)) {
+        m->ocv_v = assb_ocv_v(st->assb.y);
+        m->ocv_y = st->assb.y;
+    }
+    return m->ocv_v;
+}
+
+static double series_ohm(struct world_station *st)
+{
+    struct world_memo *m = &st->memo;
+    double pa = st->has_press ? press_stack_pa(&st->press, &st->press_param) : 0.0;
+    double k = st->cell_temperature.value_k;
+    if (!(m->series_pa >= pa && m->series_pa <= pa && m->series_k >= k && m->series_k <= k)) {
+        m->series_ohm = assb_series_ohm(&st->assb_param, pa, k);
+        m->series_pa = pa;
+        m->series_k = k;
+    }
+    return m->series_ohm;
+}
+
+static double cell_voltage_v(struct world_station *st, const struct replay_table *t, double i_a)
+{
+    if (st->cell_kind == WORLD_REPLAY)
+        return replay_voltage_v(&st->replay, t, i_a);
+    return ocv_v(st) + st->assb.v1_v + i_a * series_ohm(st);
+}
+
+static double cell_current_a(struct world_station *st, const struct replay_table *t, double v_v)
+{
+    if (st->cell_kind == WORLD_REPLAY)
+        return replay_current_a(&st->replay, t, v_v);
+    return (v_v - ocv_v(st) - st->assb.v1_v) / series_ohm(st);
+}
+
+static void fill_follow(struct world_station *st, const struct replay_table *t)
+{
+    if (st->cell_kind == WORLD_REPLAY)
+        st->press.fill = replay_fill(&st->replay, t);
+    else if (st->cell_kind == WORLD_ASSB)
+        st->press.fill = assb_fill(st->assb.y);
+}
+
+static void cell_step(struct world_station *st, const struct replay_table *t, double i_a,
+                      double dt_s)
+{
+    if (st->cell_kind == WORLD_REPLAY)
+        replay_step(&st->replay, t, i_a, dt_s);
+    else if (st->cell_kind == WORLD_ASSB)
+        assb_step(&st->assb, &st->assb_param, i_a, dt_s);
+    if (st->has_press && (i_a > 0.0 || i_a < 0.0))
+        fill_follow(st, t);
+}
+
+static struct cell_state cell_keep(const struct world_station *st)
+{
+    return (struct cell_state){st->assb, st->replay};
+}
+
+static void cell_put_back(struct world_station *st, const struct replay_table *t,
+                          const struct cell_state *kept)
+{
+    st->assb = kept->assb;
+    st->replay = kept->replay;
+    fill_follow(st, t);
+}
+
+/* ---- Source and cell ---------------------------------------------------------------------------
+ */
+
+static struct box box_of(const struct world_station *st)
+{
+    const struct port_drive *d = &st->source;
+    struct box b = {.v_min = d->v_min, .v_max = d->v_max, .i_min = d->i_min, .i_max = d->i_max};
+    if (st->reversed)
+        b = (struct box){
+            .v_min = -d->v_max, .v_max = -d->v_min, .i_min = -d->i_max, .i_max = -d->i_min};
+    b.current_source = b.i_min >= b.i_max && b.v_min < b.v_max;
+    return b;
+}
+
+static double within(double x, double low, double high)
+{
+    return fmin(fmax(x, low), high);
+}
+
+/* Nothing is connected: a source that is on goes to its own limit. */
+static struct point point_empty(const struct world_station *st)
+{
+    const struct port_drive *d = &st->source;
+    struct point p = {0};
+    if (!d->on)
+        return p;
+    double wanted_v = d->i_min > 0.0   ? d->v_max
+                      : d->i_max < 0.0 ? d->v_min
+                                       : within(0.0, d->v_min, d->v_max);
+    p.v_v = st->reversed ? -wanted_v : wanted_v;
+    p.limit = 'V';
+    return p;
+}
+
+static struct point point_held(struct world_station *st, const struct replay_table *t,
+                               const struct box *b, double v_v)
+{
+    struct point p = {.i_a = cell_current_a(st, t, v_v), .v_v = v_v, .limit = 'V'};
+    if (b->current_source || (p.i_a >= b->i_min && p.i_a <= b->i_max))
+        return p;
+    p.i_a = within(p.i_a, b->i_min, b->i_max);
+    p.v_v = cell_voltage_v(st, t, p.i_a);
+    p.limit = 'I';
+    return p;
+}
+
+/* From no current, or as near to none as the box allows, the source moves only as far as its limits
+ * make it. */
+static struct point point_find(struct world_station *st, const struct replay_table *t)
+{
+    if (st->cell_kind == WORLD_NO_CELL || st->open_lead)
+        return point_empty(st);
+    if (!st->source.on)
+        return (struct point){.v_v = cell_voltage_v(st, t, 0.0)};
+
+    struct box b = box_of(st);
+    struct point p = {.i_a = within(0.0, b.i_min, b.i_max)};
+    p.v_v = cell_voltage_v(st, t, p.i_a);
+    if (p.v_v > b.v_max)
+        return point_held(st, t, &b, b.v_max);
+    if (p.v_v < b.v_min)
+        return point_held(st, t, &b, b.v_min);
+    if (b.v_min >= b.v_max)
+        p.limit = 'V';
+    else if (p.i_a <= b.i_min || p.i_a >= b.i_max)
+        p.limit = 'I';
+    return p;
+}
+
+static void point_note(struct world_station *st, const struct point *p)
+{
+    st->limit = p->limit;
+    st->current_a = st->reversed ? 0.0 - p->i_a : p->i_a;
+    st->voltage_v = st->reversed ? 0.0 - p->v_v : p->v_v;
+    st->current_peak_a = fmax(st->current_peak_a, st->current_a);
+    st->current_low_a = fmin(st->current_low_a, st->current_a);
+    st->voltage_peak_v = fmax(st->voltage_peak_v, st->voltage_v);
+    st->voltage_low_v = fmin(st->voltage_low_v, st->voltage_v);
+    if (st->has_press)
+        st->pressure_peak_pa =
+            fmax(st->pressure_peak_pa, press_stack_pa(&st->press, &st->press_param));
+}
+
+static void charge_count(struct world_station *st, double i_a, double dt_s)
+{
+    double passed_c = (st->reversed ? -i_a : i_a) * dt_s;
+    if (passed_c > 0.0)
+        st->charge_in_c += passed_c;
+    else
+        st->charge_out_c -= passed_c;
+}
+
+/* While a voltage is held the current moves: the step is made with the current of its middle, which
+ * is second order. */
+static double held_current_a(struct world_station *st, const struct replay_table *t, double i_a,
+                             double dt_s)
+{
+    struct cell_state kept = cell_keep(st);
+    cell_step(st, t, i_a, dt_s / 2.0);
+    struct point middle = point_find(st, t);
+    cell_put_back(st, t, &kept);
+    /* A replay cell would jump to its other branch. */
+    bool turned = st->cell_kind == WORLD_REPLAY && middle.i_a * i_a < 0.0;
+    return turned ? 0.0 : middle.i_a;
+}
+
+static bool point_left(const struct point *was, const struct point *is)
+{
+    return is->limit != was->limit || is->i_a > was->i_a || is->i_a < was->i_a;
+}
+
+/* Steps with the constant current of *p, at most dt_s and no farther than to where another limit
+ * takes over; returns the time used, *p is where it ends. */
+static double constant_step_s(struct world_station *st, const struct replay_table *t,
+                              struct point *p, double dt_s)
+{
+    struct cell_state kept = cell_keep(st);
+    struct point was = *p;
+    cell_step(st, t, was.i_a, dt_s);
+    *p = point_find(st, t);
+    if (!point_left(&was, p))
+        return dt_s;
+
+    double before_s = 0.0, after_s = dt_s;
+    while (after_s - before_s > CROSSING_S) {
+        double middle_s = 0.5 * (before_s + after_s);
+        cell_put_back(st, t, &kept);
+        cell_step(st, t, was.i_a, middle_s);
+        struct point middle = point_find(st, t);
+        if (point_left(&was, &middle))
+            after_s = middle_s;
+        else
+            before_s = middle_s;
+    }
+    cell_put_back(st, t, &kept);
+    cell_step(st, t, was.i_a, after_s);
+    *p = point_find(st, t);
+    return after_s;
+}
+
+/* ---- Time
+ * ---------------------------------------------------------------------------------------- */
+
+static void cell_advance(struct world_station *st, const struct replay_table *t, double dt_s)
+{
+    struct point p = point_find(st, t);
+    point_note(st, &p);
+    for (double left_s = dt_s; left_s > 0.0;) {
+        double used_s = left_s, i_a = p.i_a;
+        if (p.limit == 'V' && st->cell_kind != WORLD_NO_CELL && !st->open_lead) {
+            used_s = fmin(left_s, HELD_STEP_S);
+            i_a = held_current_a(st, t, i_a, used_s);
+            cell_step(st, t, i_a, used_s);
+            p = point_find(st, t);
+        } else if (p.limit == 0) {
+            cell_step(st, t, i_a, used_s);
+            p = point_find(st, t);
+        } else {
+            used_s = constant_step_s(st, t, &p, used_s);
+        }
+        charge_count(st, i_a, used_s);
+        point_note(st, &p);
+        left_s -= used_s;
+    }
+}
+
+static bool press_moves(const struct world_station *st)
+{
+    double off_pa = within(st->press.set_pa, 0.0, st->press_param.supply_pa) - st->press.gauge_pa;
+    return st->has_press && (off_pa > 0.0 || off_pa < 0.0);
+}
+
+static void station_advance(struct world_station *st, const struct replay_table *t, double dt_s)
+{
+    for (double left_s = dt_s; left_s > 0.0;) {
+        double used_s = left_s;
+        if (press_moves(st)) {
+            used_s = fmin(left_s, PRESS_STEP_S);
+            press_step(&st->press, &st->press_param, used_s);
+        }
+        cell_advance(st, t, used_s);
+        left_s -= used_s;
+    }
+}
+
+static void air_advance(struct world *w, double dt_s)
+{
+    double before_k[WORLD_CHAMBERS_MAX];
+    for (int k = 0; k < w->n_chambers; k++) {
+        struct world_chamber *c = &w->chamber[k];
+        before_k[k] = c->state.air_k;
+        chamber_step(&c->state, &c->param, c->drive.on, c->drive.set, w->ambient_k, dt_s);
+    }
+    for (int s = 0; s < w->n_stations; s++) {
+        struct world_station *st = &w->station[s];
+        double to_k = air_k(w, st);
+        if (st->chamber != NO_CHAMBER)
+            to_k = 0.5 * (to_k + before_k[st->chamber]);
+        thermal_lag_step(&st->cell_temperature, to_k, dt_s);
+    }
+}
+
+void world_advance(struct world *w, nsec now)
+{
+    if (now <= w->now)
+        return;
+    double left_s = (double)(now - w->now) * 1e-9 * (1.0 + w->drift);
+    w->now = now;
+    while (left_s > 0.0) {
+        double used_s = fmin(left_s, AIR_STEP_S);
+        air_advance(w, used_s);
+        for (int s = 0; s < w->n_stations; s++)
+            station_advance(&w->station[s], w->replay_table[s], used_s);
+        left_s -= used_s;
+    }
+}
+
+/* ---- Putting things in
+ * --------------------------------------------------------------------------- */
+
+static struct world_station *station_at(struct world *w, int station)
+{
+    ASSERT(station >= 0 && station < w->n_stations);
+    return &w->station[station];
+}
+
+static void station_begin(struct world *w, int station)
+{
+    struct world_station *st = &w->station[station];
+    st->charge_in_c = st->charge_out_c = 0.0;
+    fill_follow(st, w->replay_table[station]);
+    struct point p = point_find(st, w->replay_table[station]);
+    double v_v = st->reversed ? -p.v_v : p.v_v;
+    st->current_peak_a = st->current_low_a = 0.0;
+    st->voltage_peak_v = st->voltage_low_v = v_v;
+    st->pressure_peak_pa = 0.0;
+    point_note(st, &p);
+}
+
+void world_put_assb(struct world *w, int station, const struct assb_param *param)
+{
+    struct world_station *st = station_at(w, station);
+    if (param)
+        st->assb_param = *param;
+    else
+        assb_param_default(&st->assb_param);
+    assb_init(&st->assb, &st->assb_param);
+    memo_clear(&st->memo);
+    st->cell_kind = WORLD_ASSB;
+    w->replay_table[station] = NULL;
+    station_begin(w, station);
+}
+
+void world_put_replay(struct world *w, int station, const struct replay_table *table)
+{
+    struct world_station *st = station_at(w, station);
+    replay_init(&st->replay);
+    st->cell_kind = WORLD_REPLAY;
+    w->replay_table[station] = table;
+    station_begin(w, station);
+}
+
+void world_put_press(struct world *w, int station, const struct press_param *param)
+{
+    struct world_station *st = station_at(w, station);
+    if (param)
+        st->press_param = *param;
+    else
+        press_param_default(&st->press_param);
+    st->press.gauge_pa = st->press.set_pa = 0.0;
+    st->has_press = 1;
+    station_begin(w, station);
+}
+
+/* ---- The emulators' door
+ * ------------------------------------------------------------------------- */
+
+static void drive_copy(struct port_drive *to, const struct port_drive *from)
+{
+    to->on = from->on;
+    to->v_max = from->v_max;
+    to->v_min = from->v_min;
+    to->i_max = from->i_max;
+    to->i_min = from->i_min;
+    to->set = from->set;
+}
+
+static void source_drive(struct world *w, int station, const struct port_drive *drive)
+{
+    struct world_station *st = &w->station[station];
+    drive_copy(&st->source, drive);
+    struct point p = point_find(st, w->replay_table[station]);
+    point_note(st, &p);
+}
+
+void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *drive)
+{
+    struct world *w = world;
+    ASSERT(port < w->n_ports);
+    world_advance(w, now);
+    const struct world_port *p = &w->port[port];
+    switch ((enum port_kind)p->kind) {
+    case PORT_SOURCE: source_drive(w, p->station, drive); break;
+    case PORT_CHAMBER: drive_copy(&w->chamber[p->station].drive, drive); break;
+    case PORT_PRESSURE: w->station[p->station].press.set_pa = drive->set; break;
+    case PORT_FORCE:
+    case PORT_SENSE: break; /* they only sense */
+    }
+}
+
+static void source_sense(struct world *w, int station, struct port_sense *s)
+{
+    struct world_station *st = &w->station[station];
+    /* Found again, not remembered: wiring faults may have been switched since. */
+    struct point p = point_find(st, w->replay_table[station]);
+    point_note(st, &p);
+    s->voltage_v = s->value = st->voltage_v;
+    s->current_a = st->current_a;
+    s->limit = st->limit;
+    s->open = st->cell_kind == WORLD_NO_CELL || st->open_lead;
+}
+
+void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense)
+{
+    struct world *w = world;
+    ASSERT(port < w->n_ports);
+    world_advance(w, now);
+    const struct world_port *p = &w->port[port];
+    const struct world_station *st = &w->station[p->kind == PORT_CHAMBER ? 0 : p->station];
+    struct port_sense s = {0};
+    switch ((enum port_kind)p->kind) {
+    case PORT_SOURCE: source_sense(w, p->station, &s); break;
+    case PORT_CHAMBER: s.value = w->chamber[p->station].state.air_k; break;
+    case PORT_PRESSURE:
+        s.value = st->press.gauge_pa;
+        s.open = !st->has_press;
+        break;
+    case PORT_FORCE:
+        s.value = st->has_press ? press_force_n(&st->press, &st->press_param) : 0.0;
+        s.open = !st->has_press;
+        break;
+    case PORT_SENSE: s.value = st->cell_temperature.value_k; break;
+    }
+    if (p->open) {
+        s.value = 0.0;
+        s.open = true;
+    }
+    *ret_sense = s;
+}

@@ -1,0 +1,88 @@
+/* drivers/virtual/world.h - the physics that the emulators of one bench share.
+ *
+ * Articles (cells), a press fixture per station, chambers; coupled here through models/. Flat: the whole world is one struct that can be copied into a
+ * checkpoint. Integrates on demand up to the instant asked for, exactly at each change of a drive, with sub-steps of at most 1 s; 0.25 s while a voltage
+ * holds the terminals, 0.05 s while the press moves. A constant current that runs into a voltage limit is cut at the crossing, to 0.1 ms.
+ *
+ * The cell follows its chamber's air with a lag of 20 min (our own choice). Without a press an ASSB cell sits at the model's lowest pressure.
+ * A source with i_min = i_max and v_min < v_max is a current source: its voltage limits win, even where that takes the current out of its sign, as real
+ * ones do against a cell above their limit. Any other box is a voltage source: its current limits win. Terminals without a cell show what the source would.
+ */
+#ifndef DRIVERS_VIRTUAL_WORLD_H
+#define DRIVERS_VIRTUAL_WORLD_H
+
+#include "base/nsec.h"
+#include "drivers/virtual/emu.h"
+#include "models/assb.h"
+#include "models/press.h"
+#include "models/replay.h"
+#include "models/thermal.h"
+
+enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 24 };
+
+enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY };
+
+struct world_memo {
+    double ocv_y, ocv_v;                           /* key, value; NaN: none yet */
+    double series_pa, series_k, series_ohm;
+};
+
+struct world_station {
+    uint8_t cell_kind;          /* enum world_cell_kind */
+    uint8_t has_press;
+    uint8_t chamber;            /* index; 255: none, ambient */
+    uint8_t limit;              /* which limit holds: 0, 'V', 'I' */
+    uint8_t reversed, open_lead; /* wiring faults */
+    struct assb_param assb_param;
+    struct assb_state assb;
+    struct replay_state replay; /* its table is in the wiring (struct world_wiring): immutable */
+    struct press_param press_param;
+    struct press_state press;
+    struct thermal_lag cell_temperature; /* cell follows the chamber's air */
+    struct port_drive source;   /* what stands at the terminals */
+    struct world_memo memo;     /* of costly evaluations; keys are compared exactly, so that it never changes a result */
+    double current_a, voltage_v;
+    double charge_in_c, charge_out_c; /* true coulombs passed at the terminals, each direction: the truth of the accuracy tests */
+    double current_peak_a, current_low_a, voltage_peak_v, voltage_low_v, pressure_peak_pa; /* extremes, for tests */
+};
+
+struct world_chamber {
+    struct chamber_param param;
+    struct chamber_state state;
+    struct port_drive drive;
+};
+
+struct world_port {
+    uint8_t kind;    /* enum port_kind */
+    uint8_t station; /* or chamber */
+    uint8_t used, open;
+};
+
+struct world {
+    nsec now;
+    double drift;    /* the world's clock runs (1 + drift) seconds per bench second: 1e-4 is 100 ppm */
+    double ambient_k;
+    uint16_t n_stations, n_chambers, n_ports;
+    struct world_station station[WORLD_STATIONS_MAX];
+    struct world_chamber chamber[WORLD_CHAMBERS_MAX];
+    struct world_port port[WORLD_PORTS_MAX];
+    const struct replay_table *replay_table[WORLD_STATIONS_MAX]; /* immutable, set again after a restore; never part of the state's meaning */
+};
+
+void world_init(struct world *w, double ambient_k);
+/* Each returns the index. E_FULL as negative. */
+int world_add_chamber(struct world *w, const struct chamber_param *param, double start_k);
+int world_add_station(struct world *w, int chamber /* -1: none */);
+/* param NULL: defaults. The extremes and counters of the station begin anew. */
+void world_put_assb(struct world *w, int station, const struct assb_param *param);
+void world_put_replay(struct world *w, int station, const struct replay_table *table);
+void world_put_press(struct world *w, int station, const struct press_param *param);
+/* A terminal for an emulator; station or chamber number by kind. Returns the port number; E_FULL, E_NOENT as negative. */
+int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber);
+
+void world_advance(struct world *w, nsec now);
+/* The emulators' door (signatures of emu_env). */
+void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *drive);
+void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense);
+
+#endif
