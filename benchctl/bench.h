@@ -1,0 +1,132 @@
+/* benchctl/bench.h - a bench file, checked and wired: lines, instruments, stations, safe sequences, and (for virtual benches) the world.
+ *
+ * bench_load() only reads; nothing moves. What changes while a bench works sits in struct bench_live, which is flat but for wiring, so that a virtual
+ * bench can be saved and put back.
+ */
+#ifndef BENCHCTL_BENCH_H
+#define BENCHCTL_BENCH_H
+
+#include "base/conf.h"
+#include "base/mem.h"
+#include "drivers/bus/bus.h"
+#include "drivers/virtual/host.h"
+#include "drivers/virtual/world.h"
+#include "procedures/engine/station.h"
+
+enum {
+    BENCH_BUSES_MAX = 8,
+    BENCH_INSTS_MAX = 16,
+    BENCH_STATIONS_MAX = 4,
+    BENCH_RULES_MAX = 16,
+    BENCH_ACTIONS_MAX = 12,
+};
+
+enum { INST_NONE = 255 };
+
+struct bench_bus {
+    const char *name, *link;
+    int32_t baud, parity;
+    double gap_s, timeout_s;
+    int n; /* instruments on it */
+};
+
+struct bench_inst {
+    const char *name;
+    const struct driver *driver;
+    uint8_t bus, slot;          /* which line; index on it */
+    uint16_t unit;
+    bool addressed;
+    const char *calibration, *serial;
+    double poll_s;
+    struct chan chans[CHANNELS_MAX];
+    struct inst inst;
+    const struct emu *emu;      /* virtual twin */
+    struct diag_pos pos;
+};
+
+struct bench_station {
+    const char *name;
+    uint8_t cycler, regulator, force, chamber; /* instruments, INST_NONE */
+    bool chamber_shared;
+    double cell_area_m2, piston_m;
+    struct diag_pos pos;
+};
+
+/* ---- Safe sequences: per station and by cause, first match ------------------------------------------------------- */
+
+enum safe_cause { SAFE_ANY, SAFE_OVERPRESSURE, SAFE_OVERTEMPERATURE, SAFE_FIRE, SAFE_GAS, SAFE_INTERLOCK, SAFE_CAUSES };
+extern const char *const safe_cause_names[];
+enum safe_action_kind { ACTION_OUTPUT_OFF, ACTION_SAFE, ACTION_SET, ACTION_RAMP, ACTION_KEEP };
+struct safe_action {
+    uint8_t kind, inst;
+    uint16_t chan;              /* ACTION_SET, ACTION_RAMP */
+    double value, per_s;
+};
+struct safe_rule {
+    int8_t station;             /* -1: shared */
+    uint8_t cause;              /* station rules */
+    uint8_t shared_inst;
+    bool when_all_ended;        /* shared rules */
+    uint32_t causes;            /* shared rules: bit set of enum safe_cause */
+    uint8_t n;
+    struct safe_action action[BENCH_ACTIONS_MAX];
+};
+
+/* ---- The virtual world of a bench ----------------------------------------------------------------------------------- */
+
+struct world_station_conf {
+    int32_t cell, errors;       /* enum bench_cell; 0 drawn, 1 none */
+    int32_t seed, cycle;
+    double resistance_ohm, drift;
+    const char *recording;
+    const struct conf_node *cell_node;
+};
+enum bench_cell { CELL_NONE, CELL_ASSB, CELL_REPLAY };
+
+struct bench {
+    struct conf_doc doc;
+    struct arena arena;
+    const char *name;
+    uint8_t n_buses, n_insts, n_stations, n_rules;
+    struct bench_bus bus[BENCH_BUSES_MAX];
+    struct bench_inst inst[BENCH_INSTS_MAX];
+    struct bench_station station[BENCH_STATIONS_MAX];
+    struct safe_rule rule[BENCH_RULES_MAX];
+    const struct conf_node *guards; /* map; NULL: none */
+    double pause_max_s;
+    bool has_world;
+    struct world_station_conf world[BENCH_STATIONS_MAX];
+    double ambient_k;
+    double chamber_start_k;     /* NaN: ambient */
+    struct replay_table replay[BENCH_STATIONS_MAX];
+};
+
+/* Read, check, wire names to indices. Every finding is reported. */
+int bench_load(const char *path, struct bench *ret, struct diag *reterr) MUST_USE;
+void bench_done(struct bench *b);
+int bench_find_inst(const struct bench *b, const char *name);       /* -1 */
+int bench_find_station(const struct bench *b, const char *name);    /* NULL name: the only one; -1 */
+int inst_find_chan(const struct bench_inst *i, const char *name);   /* -1 */
+
+/* ---- A station as the engine sees it (stations.c) -------------------------------------------------------------------- */
+
+struct chan_map {               /* of one station channel */
+    uint8_t inst;
+    uint16_t chan;              /* of the instrument */
+    double scale;               /* station value = instrument value * scale; a set: instrument value = station value / scale */
+};
+struct station_map {
+    struct station_desc desc;
+    struct chan_map chan[STATION_CHANS_MAX];
+    uint8_t group_inst[STATION_GROUPS_MAX];
+};
+/* capacity hint: the article's largest current, to name the accuracy of the range in use; 0: unknown. */
+int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr) MUST_USE;
+
+/* Gauge pressure at the regulator to pressure on the stack: piston area over cell area. */
+double station_press_ratio(const struct bench_station *s);
+
+/* The cause of a trip as the safe sequences know it. */
+const struct safe_rule *safe_rule_for(const struct bench *b, int station, enum safe_cause cause);
+
+#endif

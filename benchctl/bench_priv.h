@@ -1,0 +1,19 @@
+/* benchctl/bench_priv.h - between the two readers of a bench file. */
+#ifndef BENCHCTL_BENCH_PRIV_H
+#define BENCHCTL_BENCH_PRIV_H
+
+#include "benchctl/bench.h"
+
+extern const struct schema bench_schema, bus_schema, inst_schema, station_schema;
+
+/* Index of the instrument, or a finding and -1. */
+int inst_named(const struct bench *b, const char *name, const struct diag_pos *pos, struct diag *reterr);
+
+/* safefile.c: safe sequences. */
+void safe_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+
+/* A path in a file is relative to that file. */
+const char *path_beside(struct arena *a, const char *file, const char *path);
+void heap_free(void *p);
+
+#endif

@@ -1,0 +1,224 @@
+/* benchctl/cli.c - options, findings, and finding and loading the files that subcommands work on. */
+#include "benchctl/cli.h"
+
+#include "db/store.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *args_get(const struct args *a, const char *name)
+{
+    for (unsigned k = 0; k < a->n_given; k++) {
+        if (strcmp(a->given[k].option->name, name) == 0) {
+            return a->given[k].value;
+        }
+    }
+    return NULL;
+}
+
+unsigned args_all(const struct args *a, const char *name, const char **ret, unsigned most)
+{
+    unsigned n = 0;
+    for (unsigned k = 0; k < a->n_given && n < most; k++) {
+        if (strcmp(a->given[k].option->name, name) == 0) {
+            ret[n++] = a->given[k].value;
+        }
+    }
+    return n;
+}
+
+int cli_findings(const struct args *a, const struct diag *d)
+{
+    size_t need = diag_format(d, NULL, 0, a->err_colour) + 1;
+    char *text = malloc(need);
+    if (text) {
+        diag_format(d, text, need, a->err_colour);
+        fputs(text, stderr);
+        free(text);
+    }
+    return EXIT_FILE;
+}
+
+int cli_error(const struct args *a, int code, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    fputs(a->err_colour ? "\033[31merror:\033[0m " : "error: ", stderr);
+    vfprintf(stderr, fmt, ap);
+    fputc('\n', stderr);
+    va_end(ap);
+    return code;
+}
+
+/* ---- Files ------------------------------------------------------------------------------------------------------------------- */
+
+static bool readable(const char *path)
+{
+    return access(path, R_OK) == 0;
+}
+
+int cli_find_procedure(const char *name, const char *beside, char *ret_path, size_t size, struct diag *reterr)
+{
+    const char *slash = beside ? strrchr(beside, '/') : NULL;
+    if (slash && name[0] != '/' && str_fmt(ret_path, size, "%.*s/%s", (int)(slash - beside), beside, name) == 0 && readable(ret_path)) {
+        return 0;
+    }
+    if (str_fmt(ret_path, size, "%s", name) == 0 && readable(ret_path)) {
+        return 0;
+    }
+    if (str_fmt(ret_path, size, "procedures/%s", name) == 0 && readable(ret_path)) {
+        return 0;
+    }
+    /* A library file that calls another one: cell/capacity.yaml beside assb/. */
+    if (slash && str_fmt(ret_path, size, "%.*s/../%s", (int)(slash - beside), beside, name) == 0 && readable(ret_path)) {
+        return 0;
+    }
+    if (str_fmt(ret_path, size, "%s/procedures/%s", BENCHCTL_DATADIR, name) == 0 && readable(ret_path)) {
+        return 0;
+    }
+    return diag_add(reterr, E_NOENT, "there is no procedure `%s`", name);
+}
+
+int cli_article(const struct args *a, const char *name, struct article *ret, struct diag *reterr)
+{
+    char path[512];
+    if (readable(name)) {
+        return article_load(name, ret, reterr);
+    }
+    struct store *lab = NULL;
+    char lab_path[512];
+    char *text = NULL;
+    if (str_fmt(lab_path, sizeof lab_path, "%s/lab.db", a->lab) == 0 && readable(lab_path) && lab_open(a->lab, &lab, NULL) == 0) {
+        int r = lab_article_get(lab, name, &text, NULL);
+        lab_close(lab);
+        if (r == 0) {
+            struct conf_doc doc;
+            char called[200];
+            r = str_fmt(called, sizeof called, "%s (in the lab)", name);
+            r = r < 0 ? r : conf_load_text(called, text, strlen(text), &doc, reterr);
+            free(text);
+            return r < 0 ? r : article_from_doc(&doc, ret, reterr);
+        }
+    }
+    const char *const folders[] = {".", BENCHCTL_DATADIR};
+    for (size_t k = 0; k < ARRAY_LEN(folders); k++) {
+        if (str_fmt(path, sizeof path, "%s/articles/%s.yaml", folders[k], name) == 0 && readable(path)) {
+            return article_load(path, ret, reterr);
+        }
+    }
+    diag_add(reterr, E_NOENT, "there is no article `%s`", name);
+    diag_hint(reterr, "a file, a name in the lab (`benchctl article FILE` puts it there), or one of articles/");
+    return E_NOENT;
+}
+
+/* ---- Everything for a check, plan or sim ----------------------------------------------------------------------------------------- */
+
+struct load_ctx {
+    struct loaded *l;
+    const char *from;
+};
+
+static int load_called(void *ctx, const char *name, const struct conf_doc **ret, struct diag *reterr)
+{
+    struct load_ctx *c = ctx;
+    struct loaded *l = c->l;
+    for (unsigned k = 0; k < l->n_called; k++) {
+        if (strcmp(l->called[k].name, name) == 0) {
+            *ret = &l->called[k].doc;
+            return 0;
+        }
+    }
+    if (l->n_called == ARRAY_LEN(l->called)) {
+        return diag_add(reterr, E_FULL, "more than %zu called files", ARRAY_LEN(l->called));
+    }
+    char path[512];
+    int r = cli_find_procedure(name, c->from, path, sizeof path, reterr);
+    if (r < 0) {
+        return r;
+    }
+    r = conf_load_file(path, &l->called[l->n_called].doc, reterr);
+    if (r < 0) {
+        return r;
+    }
+    if (!str_copy(l->called[l->n_called].name, sizeof l->called[0].name, name)) {
+        conf_done(&l->called[l->n_called].doc);
+        return diag_add(reterr, E_RANGE, "the name `%s` is too long", name);
+    }
+    *ret = &l->called[l->n_called].doc;
+    l->n_called++;
+    return 0;
+}
+
+static int load_bench(const char *bench, const char *station, struct loaded *l, struct diag *reterr)
+{
+    int r = bench_load(bench, &l->bench, reterr);
+    if (r < 0) {
+        return r;
+    }
+    l->has_bench = true;
+    l->station = bench_find_station(&l->bench, station);
+    if (l->station < 0) {
+        return station ? diag_add(reterr, E_NOENT, "bench `%s` has no station `%s`", l->bench.name, station)
+                       : diag_add(reterr, E_INVALID, "bench `%s` has several stations: say --station", l->bench.name);
+    }
+    double current_a = 0.0;
+    if (l->has_article) {
+        current_a = l->article.charge_current_a > l->article.discharge_current_a ? l->article.charge_current_a : l->article.discharge_current_a;
+    }
+    return station_map_build(&l->bench, l->station, current_a, &l->map, reterr);
+}
+
+int cli_load(const struct args *a, const char *bench, const char *procedure, const char *article, const char *station, struct loaded *ret, struct diag *reterr)
+{
+    memset(ret, 0, sizeof *ret);
+    /* Each file is read whatever is wrong with another: all findings at once. */
+    int r = 0, e;
+    if (article) {
+        e = cli_article(a, article, &ret->article, reterr);
+        ret->has_article = e == 0;
+        r = r == 0 ? e : r;
+    }
+    if (bench) {
+        e = load_bench(bench, station, ret, reterr);
+        r = r == 0 ? e : r;
+    }
+    char path[512];
+    e = cli_find_procedure(procedure, NULL, path, sizeof path, reterr);
+    if (e == 0) {
+        e = conf_load_file(path, &ret->procedure, reterr);
+    }
+    r = r == 0 ? e : r;
+    if (r < 0) {
+        return r;
+    }
+    const char *sets[OPTION_REPEAT_MAX];
+    unsigned n_sets = args_all(a, "--set", sets, OPTION_REPEAT_MAX);
+    struct load_ctx ctx = {.l = ret, .from = ret->procedure.file};
+    struct compile_input in = {
+        .procedure = &ret->procedure, .article = ret->has_article ? &ret->article : NULL, .station = ret->has_bench ? &ret->map.desc : NULL,
+        .bench_guards = ret->has_bench ? ret->bench.guards : NULL, .sets = sets, .n_sets = n_sets, .load = load_called, .load_ctx = &ctx,
+    };
+    r = program_compile(&in, &ret->program, &ret->open, reterr);
+    ret->has_program = r == 0;
+    return r;
+}
+
+void cli_unload(struct loaded *l)
+{
+    if (l->has_program) {
+        program_done(&l->program);
+    }
+    for (unsigned k = 0; k < l->n_called; k++) {
+        conf_done(&l->called[k].doc);
+    }
+    conf_done(&l->procedure);
+    if (l->has_article) {
+        article_done(&l->article);
+    }
+    if (l->has_bench) {
+        bench_done(&l->bench);
+    }
+    memset(l, 0, sizeof *l);
+}

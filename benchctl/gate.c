@@ -1,0 +1,287 @@
+/* benchctl/gate.c - from effects to wishes and rows: the rule "journal before effect, except where an effect takes energy away".
+ *
+ * Under the virtual clock the store is written in line: an event's rows are put before its effects leave, and both fall into the same commit, so a killed rehearsal that goes on
+ * from its files sees neither or both. SAFE and every effect that takes energy away do not look at the store at all.
+ */
+#include "benchctl/session_priv.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *unit_for(struct dims d, double *ret_scale)
+{
+    static const struct {
+        struct dims dims;
+        const char *unit;
+        double scale;
+    } units[] = {
+        {DIM_VOLTAGE, "V", 1.0},        {DIM_CURRENT, "A", 1.0},    {DIM_CHARGE, "Ah", 1.0 / 3600.0}, {DIM_ENERGY, "Wh", 1.0 / 3600.0},
+        {DIM_POWER, "W", 1.0},          {DIM_RESISTANCE, "ohm", 1.0}, {DIM_TEMPERATURE, "K", 1.0},      {DIM_PRESSURE, "Pa", 1.0},
+        {DIM_FORCE, "N", 1.0},          {DIM_TIME, "s", 1.0},         {DIM_CRATE, "C", 1.0},            {DIM_CURRENT_DENSITY, "A/m^2", 1.0},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(units); k++) {
+        if (dims_equal(units[k].dims, d)) {
+            *ret_scale = units[k].scale;
+            return units[k].unit;
+        }
+    }
+    *ret_scale = 1.0;
+    return "";
+}
+
+void session_blame(struct session *s, uint8_t inst, const char *what)
+{
+    if (s->s.text[0] == '\0') {
+        int r = str_fmt(s->s.text, sizeof s->s.text, "%s (%s): %s", s->bench->inst[inst].name, s->bench->inst[inst].driver->name, what);
+        (void)r; /* a long text is cut */
+    }
+}
+
+void session_identity(struct session *s, uint8_t inst)
+{
+    for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
+        if (s->map->group_inst[g] == inst && s->opt.store && !s->s.stored_identity[g]) {
+            s->s.stored_identity[g] = 1;
+            int r = store_identity(s->opt.store, g, s->rig.s.inst[inst].identity);
+            s->store_error = r < 0 ? r : s->store_error;
+        }
+    }
+}
+
+/* The store said no: the run is told once, and goes on when the store can write again. */
+static void stored(struct session *s, int r)
+{
+    if (r < 0 && s->store_error == 0) {
+        s->store_error = r;
+        struct event e = {.kind = EV_STORE_BEHIND, .chan = CHAN_NONE};
+        session_queue(s, &e);
+        session_say(s, "error", "the run file cannot be written: %s", err_text(r));
+    }
+}
+
+/* ---- Sets -------------------------------------------------------------------------------------------------------------------- */
+
+static void fx_set(struct session *s, const struct effect *fx)
+{
+    const struct chan_map *m = &s->map->chan[fx->chan];
+    int r = rig_set(&s->rig, m->inst, m->chan, fx->value / m->scale, fx->token, false);
+    if (r < 0) {
+        struct event e = {.kind = EV_SET_FAILED, .chan = fx->chan, .token = fx->token, .value = fx->value};
+        session_queue(s, &e);
+        session_blame(s, m->inst, err_text(r));
+        session_say(s, "error", "`%s` cannot be set: %s", s->bench->inst[m->inst].name, err_text(r));
+    }
+}
+
+/* What the safe sequences call the cause of a trip. */
+static enum safe_cause safe_cause_of(const struct session *s)
+{
+    const struct program *p = s->program;
+    if (s->run->cause != CAUSE_GUARD_HIGH) {
+        return SAFE_ANY;
+    }
+    for (uint16_t g = 0; g < p->n_guards; g++) {
+        if (p->guards[g].text == s->run->cause_text) {
+            struct dims d = p->exprs[p->guards[g].value].dims;
+            return dims_equal(d, DIMS_PRESSURE) || dims_equal(d, DIMS_FORCE) ? SAFE_OVERPRESSURE : dims_equal(d, DIMS_TEMPERATURE) ? SAFE_OVERTEMPERATURE : SAFE_ANY;
+        }
+    }
+    return SAFE_ANY;
+}
+
+static void store_flight(struct session *s)
+{
+    for (uint8_t k = 0; k < s->bench->n_buses && s->opt.store; k++) {
+        const struct bus *b = &s->rig.bus[k];
+        uint32_t n = b->frame_next < BUS_FRAMES_MAX ? b->frame_next : BUS_FRAMES_MAX;
+        for (uint32_t i = b->frame_next - n; i != b->frame_next; i++) {
+            const struct bus_frame *f = &b->frame[i % BUS_FRAMES_MAX];
+            const char *inst = f->inst < b->n_insts ? s->bench->inst[s->rig.line[k].inst[f->inst]].name : "";
+            stored(s, store_frame(s->opt.store, s->bench->bus[k].name, f->at - s->s.start_at, (char)f->direction, inst, f->bytes, f->n < BUS_FRAME_BYTES ? f->n : BUS_FRAME_BYTES));
+        }
+    }
+}
+
+static void fx_safe(struct session *s)
+{
+    enum safe_cause cause = safe_cause_of(s);
+    s->s.walk_kind = WALK_SAFE;
+    safe_begin(&s->s.walk, &s->rig, s->station, cause, false);
+    (void)safe_go(&s->s.walk, &s->rig); /* the first action leaves now; the loop goes on */
+    session_say(s, "trip", "safe sequence of station %s (%s): %s, %s", s->bench->station[s->station].name, safe_cause_names[cause], cause_text(s->run->cause),
+                program_text(s->program, s->run->cause_text));
+    store_flight(s);
+}
+
+/* ---- Rows ----------------------------------------------------------------------------------------------------------------------- */
+
+static void fx_record(struct session *s, const struct event *e, const struct effect *fx)
+{
+    if (!s->opt.store) {
+        return;
+    }
+    const struct station_group *g = &s->map->desc.group[fx->code];
+    double value[GROUP_CHANS_MAX];
+    uint8_t quality[GROUP_CHANS_MAX];
+    nsec t = e->at;
+    for (uint8_t k = 0; k < g->n; k++) {
+        const struct run_chan *c = &s->run->chan[g->chan[k]];
+        bool from_event = e->kind == EV_SAMPLE && e->code == fx->code;
+        value[k] = from_event ? e->sample[k] : c->value;
+        quality[k] = from_event ? e->quality[k] : c->quality;
+        t = c->seen && c->at < t ? c->at : t;
+    }
+    struct store_row row = {.table = fx->code, .t = t, .step = s->run->now.number, .cycle = s->run->cycle, .value = value, .quality = quality,
+                            .charge_ah = s->run->count.charge_c.sum / 3600.0, .energy_wh = s->run->count.energy_j.sum / 3600.0};
+    stored(s, store_sample(s->opt.store, &row));
+}
+
+static void fx_step_begin(struct session *s, const struct effect *fx)
+{
+    const struct step *st = &s->program->steps[fx->step];
+    const char *name = program_text(s->program, fx->text);
+    session_say(s, "step", "%u  %s", s->run->now.number, name);
+    if (s->opt.store) {
+        enum verb v = st->op == OP_ACT ? (enum verb)s->program->acts[st->a].verb : VERB_WAIT;
+        struct store_step row = {.number = s->run->now.number, .began = s->run->at, .cycle = s->run->cycle, .name = name, .verb = verb_name(v),
+                                 .file = s->program->files[st->file], .line = st->line};
+        stored(s, store_step_begin(s->opt.store, &row));
+    }
+}
+
+static void fx_step_end(struct session *s, const struct effect *fx)
+{
+    const struct run_summary *m = &s->run->summary;
+    session_say(s, "end", "%u  %s%s%s", m->number, cause_text(m->cause), m->end_name == PROG_NONE ? "" : ": ", program_text(s->program, fx->text));
+    if (s->opt.store) {
+        struct store_summary row = {
+            .number = m->number, .cycle = m->cycle, .ended = m->ended, .cause = cause_text(m->cause), .end_name = program_text(s->program, m->end_name),
+            .charge_ah = m->charge_c / 3600.0, .energy_wh = m->energy_j / 3600.0, .charge_in_ah = m->in_c / 3600.0, .charge_out_ah = m->out_c / 3600.0,
+            .energy_in_wh = m->in_j / 3600.0, .energy_out_wh = m->out_j / 3600.0, .v_first = m->v_first, .v_last = m->v_last, .v_min = m->v_min, .v_max = m->v_max,
+            .i_min = m->i_min, .i_max = m->i_max, .temperature_min_k = m->t_min_k, .temperature_max_k = m->t_max_k, .pressure_min_pa = m->p_min_pa,
+            .pressure_max_pa = m->p_max_pa, .pressure_mean_pa = m->p_mean_pa,
+        };
+        stored(s, store_step_end(s->opt.store, &row));
+    }
+}
+
+static void fx_value(struct session *s, const struct effect *fx, const char *name, struct dims dims)
+{
+    double scale;
+    const char *unit = unit_for(dims, &scale);
+    if (s->opt.store) {
+        nsec t = s->run->at;
+        stored(s, fx->kind == FX_MEASURE ? store_measure(s->opt.store, t, s->run->acts_done, s->run->cycle, name, fx->value * scale, unit)
+                                         : store_register(s->opt.store, t, name, fx->value * scale, unit));
+    }
+}
+
+static void fx_text(struct session *s, const char *level, const char *text)
+{
+    session_say(s, level, "%s", text);
+    if (s->opt.store) {
+        stored(s, store_note(s->opt.store, s->run->at, level, text));
+    }
+}
+
+static void fx_alarm(struct session *s, const struct effect *fx)
+{
+    static const char *const levels[] = {[ALARM_INFO] = "info", [ALARM_WARN] = "warn", [ALARM_SEVERE] = "severe"};
+    char text[MESSAGE_MAX];
+    if (fx->code == PROG_NONE) {
+        fx_text(s, levels[fx->chan], program_text(s->program, fx->text));
+    } else {
+        run_format(s->program, fx->code, fx->v, text, sizeof text);
+        fx_text(s, levels[fx->chan], text);
+    }
+}
+
+static void fx_ask(struct session *s, const struct effect *fx)
+{
+    const struct question *q = &s->program->questions[fx->code];
+    double value;
+    struct event e = {.kind = EV_OPERATOR, .code = OP_ANSWER, .token = fx->token, .chan = CHAN_NONE};
+    if (s->opt.answer && s->opt.answer(s->opt.ctx, s, q, &value) == 0) {
+        e.value = value;
+    } else {
+        session_say(s, "error", "nobody answers: %s", program_text(s->program, q->text));
+        int r = str_fmt(s->s.text, sizeof s->s.text, "no answer to: %s", program_text(s->program, q->text));
+        (void)r;
+        e.code = OP_ABORT;
+    }
+    session_queue(s, &e);
+}
+
+static void fx_end(struct session *s, const struct effect *fx)
+{
+    s->s.verdict = (uint8_t)fx->code;
+    s->s.cause = (uint16_t)fx->value;
+    const char *own = program_text(s->program, fx->text);
+    if (own[0] != '\0') {
+        char blamed[MESSAGE_MAX];
+        memcpy(blamed, s->s.text, sizeof blamed);
+        int r = blamed[0] == '\0' || strcmp(blamed, own) == 0 ? str_fmt(s->s.text, sizeof s->s.text, "%s", own) : str_fmt(s->s.text, sizeof s->s.text, "%s; %s", own, blamed);
+        (void)r;
+    } else if (fx->code == VERDICT_DONE) {
+        s->s.text[0] = '\0';
+    }
+    session_say(s, "state", "ended: %s, %s %s", verdict_text((enum verdict)fx->code), cause_text((enum cause)fx->value), s->s.text);
+    if (s->s.walk_kind == WALK_SAFE) {
+        s->s.ended = 1;
+        s->s.ended_at = session_run_time(s);
+    } else { /* a normal end: what the shared instruments do when every station has ended */
+        s->s.walk_kind = WALK_AFTER_END;
+        safe_begin(&s->s.walk, &s->rig, s->station, SAFE_ANY, true);
+    }
+}
+
+/* ---- Journal ------------------------------------------------------------------------------------------------------------------------ */
+
+static void journal(struct session *s, const struct event *e)
+{
+    if (!s->opt.store || e->kind == EV_SAMPLE || e->kind == EV_TIMER) {
+        return;
+    }
+    const char *chan = e->chan < s->map->desc.n_chans ? s->map->desc.chan[e->chan].name : NULL;
+    struct store_event row = {.seq = e->seq, .t = e->at, .kind = event_name(e->kind), .channel = chan, .value = e->value, .text = NULL};
+    stored(s, store_event(s->opt.store, &row));
+}
+
+int session_effects(struct session *s, const struct event *e, struct diag *reterr)
+{
+    (void)reterr;
+    journal(s, e);
+    for (uint16_t k = 0; k < s->fx.n; k++) {
+        const struct effect *fx = &s->fx.fx[k];
+        switch ((enum effect_kind)fx->kind) {
+        case FX_SET: fx_set(s, fx); break;
+        case FX_SAFE: fx_safe(s); break;
+        case FX_POLL_PERIOD: rig_poll(&s->rig, s->map->group_inst[fx->code], fx->value); break;
+        case FX_RECORD: fx_record(s, e, fx); break;
+        case FX_STEP_BEGIN: fx_step_begin(s, fx); break;
+        case FX_STEP_END: fx_step_end(s, fx); break;
+        case FX_REGISTER: fx_value(s, fx, program_text(s->program, s->program->regs[fx->chan].name), s->program->regs[fx->chan].dims); break;
+        case FX_MEASURE: fx_value(s, fx, program_text(s->program, fx->text), s->program->exprs[s->program->measures[fx->code].expr].dims); break;
+        case FX_NOTE: {
+            char text[MESSAGE_MAX];
+            run_format(s->program, fx->code, fx->v, text, sizeof text);
+            fx_text(s, "note", text);
+            break;
+        }
+        case FX_ALARM: fx_alarm(s, fx); break;
+        case FX_ASK: fx_ask(s, fx); break;
+        case FX_STATE:
+            session_say(s, "state", "%s%s%s", run_state_name((enum run_state)fx->code), fx->text == PROG_NONE ? "" : ": ", program_text(s->program, fx->text));
+            if (s->opt.store) {
+                struct store_event row = {.seq = e->seq, .t = e->at, .kind = "state", .value = NAN, .text = run_state_name((enum run_state)fx->code)};
+                stored(s, store_event(s->opt.store, &row));
+            }
+            break;
+        case FX_END: fx_end(s, fx); break;
+        case FX_KIND_COUNT: break;
+        }
+    }
+    return 0;
+}

@@ -1,0 +1,467 @@
+/* benchctl/rig.c - lines, instruments, emulators and world, worked in virtual time. */
+#include "benchctl/rig.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- From the bus: reports become events --------------------------------------------------------------------------------- */
+
+static struct rig_event *push(struct rig *r, enum rig_event_kind kind, uint8_t inst, nsec stamp)
+{
+    ASSERT(r->s.n < RIG_RING); /* drained after every instant; a bus says a few things at a time */
+    struct rig_event *e = &r->s.ring[(r->s.head + r->s.n) % RIG_RING];
+    r->s.n++;
+    e->kind = (uint8_t)kind;
+    e->inst = inst;
+    e->chan = 0;
+    e->token = 0;
+    e->stamp = stamp;
+    e->value = 0.0;
+    e->mask = 0;
+    e->text[0] = '\0';
+    return e;
+}
+
+static void take_samples(struct rig *r, uint8_t inst, const struct bus_report *rep)
+{
+    struct rig_inst_state *is = &r->s.inst[inst];
+    for (uint16_t k = 0; k < rep->outcome->n_samples; k++) {
+        const struct sample *s = &rep->outcome->sample[k];
+        if (is->mask == 0) {
+            is->stamp = rep->stamp;
+        }
+        is->mask = (uint16_t)(is->mask | 1U << s->chan);
+        is->sample[s->chan] = s->value;
+        is->quality[s->chan] = s->quality;
+    }
+}
+
+static void take_notice(struct rig *r, uint8_t inst, const struct bus_report *rep, const struct notice_said *said)
+{
+    static const uint8_t kinds[] = {
+        [NOTICE_IDENTIFIED] = RIG_IDENTIFIED, [NOTICE_WRONG_DEVICE] = RIG_WRONG, [NOTICE_SET_DONE] = RIG_SET_DONE, [NOTICE_SET_MISMATCH] = RIG_SET_MISMATCH,
+        [NOTICE_SET_REFUSED] = RIG_SET_REFUSED, [NOTICE_EDGE] = RIG_EDGE, [NOTICE_ALARM] = RIG_ALARM, [NOTICE_LOCAL] = RIG_LOCAL, [NOTICE_REBOOTED] = RIG_REBOOTED,
+    };
+    struct rig_inst_state *is = &r->s.inst[inst];
+    bool is_set = said->notice == NOTICE_SET_DONE || said->notice == NOTICE_SET_MISMATCH || said->notice == NOTICE_SET_REFUSED;
+    if (is_set) {
+        if (!rep->job || rep->job->kind != JOBKIND_SET || is->answered) {
+            return; /* a set inside a safe dialogue, or a second word about the same one */
+        }
+        is->answered = 1;
+    }
+    struct rig_event *e = push(r, kinds[said->notice], inst, rep->stamp);
+    e->chan = said->chan;
+    e->value = said->value;
+    e->token = is_set ? rep->job->token : 0;
+    memcpy(e->text, said->text, sizeof e->text);
+    if (said->notice == NOTICE_IDENTIFIED) {
+        memcpy(is->identity, said->text, sizeof is->identity);
+    }
+}
+
+static void job_ended(struct rig *r, uint8_t inst, const struct bus_report *rep)
+{
+    struct rig_inst_state *is = &r->s.inst[inst];
+    bool done = rep->kind == BUS_JOB_DONE;
+    switch ((enum job_kind)rep->job->kind) {
+    case JOBKIND_POLL:
+        if (done && is->mask) {
+            struct rig_event *e = push(r, RIG_SAMPLES, inst, is->stamp);
+            e->mask = is->mask;
+            memcpy(e->sample, is->sample, sizeof e->sample);
+            memcpy(e->quality, is->quality, sizeof e->quality);
+        }
+        is->mask = 0;
+        return;
+    case JOBKIND_SET:
+        if (!is->answered) {
+            struct rig_event *e = push(r, RIG_SET_FAILED, inst, rep->stamp);
+            e->token = rep->job->token;
+            e->chan = rep->job->chan;
+            e->value = rep->job->value;
+            memcpy(e->text, rep->text, sizeof e->text);
+        }
+        is->answered = 0;
+        return;
+    case JOBKIND_IDENTIFY:
+    case JOBKIND_SAFE_OUTPUT:
+    case JOBKIND_SAFE_ALL: {
+        struct rig_event *e = push(r, done ? RIG_JOB_DONE : RIG_JOB_FAILED, inst, rep->stamp);
+        e->token = rep->job->token;
+        memcpy(e->text, rep->text, sizeof e->text);
+        return;
+    }
+    }
+}
+
+static void on_report(void *owner, const struct bus_report *rep)
+{
+    struct rig_line *line = owner;
+    struct rig *r = line->rig;
+    uint8_t inst = line->inst[rep->inst];
+    switch (rep->kind) {
+    case BUS_SAMPLES:
+        if (rep->job && rep->job->kind == JOBKIND_POLL) {
+            take_samples(r, inst, rep);
+        }
+        for (uint16_t k = 0; k < rep->outcome->n_notices; k++) {
+            take_notice(r, inst, rep, &rep->outcome->notice[k]);
+        }
+        return;
+    case BUS_JOB_DONE:
+    case BUS_JOB_FAILED:
+        job_ended(r, inst, rep);
+        return;
+    case BUS_INST_LOST: push(r, RIG_LOST, inst, rep->stamp); return;
+    case BUS_INST_BACK: push(r, RIG_BACK, inst, rep->stamp); return;
+    }
+}
+
+/* ---- Between bus and host ------------------------------------------------------------------------------------------------- */
+
+static int line_send(void *link, nsec now, const uint8_t *p, size_t n)
+{
+    struct rig_line *line = link;
+    host_send(&line->rig->host[line->bus], &line->rig->host_wiring[line->bus], now, p, n);
+    return 0;
+}
+
+static void line_deliver(void *owner, nsec first_at, nsec at, const uint8_t *p, size_t n)
+{
+    struct rig_line *line = owner;
+    bus_bytes(&line->rig->bus[line->bus], &line->rig->bus_wiring[line->bus], first_at, at, p, n);
+}
+
+/* ---- Opening ------------------------------------------------------------------------------------------------------------------ */
+
+static int open_world(struct rig *r, uint16_t ports[][EMU_PORTS_MAX], struct diag *reterr)
+{
+    const struct bench *b = r->bench;
+    struct world *w = r->world;
+    world_init(w, b->ambient_k);
+    int chamber_of[BENCH_INSTS_MAX];
+    for (int i = 0; i < b->n_insts; i++) {
+        chamber_of[i] = -1;
+    }
+    for (int s = 0; s < b->n_stations; s++) {
+        const struct bench_station *st = &b->station[s];
+        if (st->chamber != INST_NONE && chamber_of[st->chamber] < 0) {
+            struct chamber_param p;
+            chamber_param_default(&p);
+            chamber_of[st->chamber] = world_add_chamber(w, &p, isnan(b->chamber_start_k) ? b->ambient_k : b->chamber_start_k);
+        }
+        int ws = world_add_station(w, st->chamber != INST_NONE ? chamber_of[st->chamber] : -1);
+        if (ws < 0) {
+            return diag_add(reterr, E_FULL, "the world has no room for station `%s`", st->name);
+        }
+        if (st->regulator != INST_NONE) {
+            struct press_param p;
+            press_param_default(&p);
+            p.piston_m = st->piston_m;
+            p.cell_area_m2 = st->cell_area_m2;
+            world_put_press(w, ws, &p);
+            ports[st->regulator][0] = (uint16_t)world_add_port(w, PORT_PRESSURE, ws);
+            ports[st->force][0] = (uint16_t)world_add_port(w, PORT_FORCE, ws);
+        }
+        if (b->world[s].cell == CELL_ASSB) {
+            struct assb_param p;
+            assb_param_default(&p);
+            world_put_assb(w, ws, &p);
+        } else if (b->world[s].cell == CELL_REPLAY) {
+            world_put_replay(w, ws, &b->replay[s]);
+        }
+        w->drift = b->world[s].drift;
+        if (st->cycler != INST_NONE) {
+            ports[st->cycler][0] = (uint16_t)world_add_port(w, PORT_SOURCE, ws);
+        }
+    }
+    for (int i = 0; i < b->n_insts; i++) {
+        if (chamber_of[i] >= 0) {
+            ports[i][0] = (uint16_t)world_add_port(w, PORT_CHAMBER, chamber_of[i]);
+        }
+    }
+    return 0;
+}
+
+static bool ideal_errors(const struct bench *b)
+{
+    for (int s = 0; s < b->n_stations; s++) {
+        if (b->world[s].errors == 1) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Errors of one instrument: within its stated accuracy, most often well inside (a triangular draw). */
+static struct emu_error draw_error(uint64_t seed, unsigned inst, bool ideal)
+{
+    struct rng rng;
+    rng_seed(&rng, seed, 1000 + inst);
+    struct emu_error e = {.ideal = ideal};
+    e.gain = rng_uniform(&rng) - rng_uniform(&rng);
+    e.offset = rng_uniform(&rng) - rng_uniform(&rng);
+    if (ideal) {
+        e.gain = e.offset = 0.0;
+    }
+    return e;
+}
+
+static int open_inst(struct rig *r, int i, const uint16_t *ports, uint64_t seed, struct diag *reterr)
+{
+    const struct bench *b = r->bench;
+    const struct bench_inst *in = &b->inst[i];
+    if (!in->emu) {
+        return diag_at(reterr, E_UNSUPPORTED, &in->pos, "`%s` has no emulator", in->driver->name);
+    }
+    struct emu_param p = {.unit = in->unit, .addressed = in->addressed, .n_ports = in->emu->n_ports, .error = draw_error(seed, (unsigned)i, ideal_errors(b))};
+    memcpy(p.ports, ports, sizeof p.ports);
+    int slot = host_add(&r->host[in->bus], &r->host_wiring[in->bus], in->emu, &p, r->world, seed * 64 + (uint64_t)i, 0, reterr);
+    if (slot < 0) {
+        return slot;
+    }
+    union {
+        const struct inst *in;
+        struct inst *out;
+    } inst = {.in = &in->inst};
+    slot = bus_add(&r->bus[in->bus], &r->bus_wiring[in->bus], inst.out);
+    if (slot < 0) {
+        return diag_at(reterr, E_FULL, &in->pos, "bus `%s` is full", b->bus[in->bus].name);
+    }
+    r->line[in->bus].inst[slot] = (uint8_t)i;
+    return 0;
+}
+
+int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr)
+{
+    memset(r, 0, sizeof *r);
+    r->bench = b;
+    if (!b->has_world) {
+        return diag_add(reterr, E_UNSUPPORTED, "bench `%s` has no `world:`; only virtual benches can be worked by this version", b->name);
+    }
+    if (seed == 0) {
+        seed = b->n_stations ? (uint64_t)b->world[0].seed : 1;
+    }
+    r->bus = calloc(b->n_buses, sizeof *r->bus);
+    r->host = calloc(b->n_buses, sizeof *r->host);
+    r->world = calloc(1, sizeof *r->world);
+    if (!r->bus || !r->host || !r->world) {
+        rig_close(r);
+        return diag_add(reterr, E_NOMEM, "out of memory");
+    }
+    for (uint8_t k = 0; k < b->n_buses; k++) {
+        const struct bench_bus *bb = &b->bus[k];
+        nsec byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0;
+        r->line[k] = (struct rig_line){.rig = r, .bus = k};
+        enum wire_kind wire = WIRE_LINE;
+        const char *line_end = "\n";
+        for (int i = 0; i < b->n_insts; i++) {
+            if (b->inst[i].bus == k) {
+                wire = b->inst[i].driver->wire;
+                line_end = b->inst[i].driver->line_end;
+            }
+        }
+        r->host_wiring[k] = (struct host_wiring){.tcp = bb->baud == 0, .deliver = line_deliver, .owner = &r->line[k]};
+        host_init(&r->host[k], &r->host_wiring[k], byte_ns);
+        r->bus_wiring[k] = (struct bus_wiring){
+            .name = bb->name, .wire = wire, .line_end = line_end, .byte_ns = byte_ns, .send = line_send, .link = &r->line[k], .report = on_report, .owner = &r->line[k]};
+        bus_init(&r->bus[k], &r->bus_wiring[k]);
+    }
+    uint16_t ports[BENCH_INSTS_MAX][EMU_PORTS_MAX] = {{0}};
+    int e = open_world(r, ports, reterr);
+    for (int i = 0; i < b->n_insts && e == 0; i++) {
+        e = open_inst(r, i, ports[i], seed, reterr);
+    }
+    if (e < 0) {
+        rig_close(r);
+        return e;
+    }
+    for (uint8_t i = 0; i < b->n_insts; i++) {
+        rig_poll(r, i, b->inst[i].poll_s);
+    }
+    return 0;
+}
+
+void rig_close(struct rig *r)
+{
+    free(r->bus);
+    free(r->host);
+    free(r->world);
+    memset(r, 0, sizeof *r);
+}
+
+void rig_snap(struct rig *r, struct snap *snap)
+{
+    snap_add(snap, &r->s, sizeof r->s);
+    snap_add(snap, r->bus, r->bench->n_buses * sizeof *r->bus);
+    snap_add(snap, r->host, r->bench->n_buses * sizeof *r->host);
+    snap_add(snap, r->world, sizeof *r->world);
+}
+
+void rig_restored(struct rig *r)
+{
+    for (int s = 0; s < r->bench->n_stations && s < WORLD_STATIONS_MAX; s++) {
+        r->world->replay_table[s] = r->bench->world[s].cell == CELL_REPLAY ? &r->bench->replay[s] : NULL;
+    }
+}
+
+/* ---- Time ------------------------------------------------------------------------------------------------------------------------ */
+
+nsec rig_due(const struct rig *r)
+{
+    nsec due = NSEC_NEVER;
+    for (uint8_t k = 0; k < r->bench->n_buses; k++) {
+        nsec h = host_due(&r->host[k], &r->host_wiring[k]);
+        nsec b = bus_due(&r->bus[k], &r->bus_wiring[k]);
+        nsec first = h < b ? h : b;
+        due = first < due ? first : due;
+    }
+    return due < r->s.now ? r->s.now : due;
+}
+
+void rig_advance(struct rig *r, nsec t)
+{
+    ASSERT(t >= r->s.now);
+    r->s.now = t;
+    for (uint8_t k = 0; k < r->bench->n_buses; k++) {
+        if (host_due(&r->host[k], &r->host_wiring[k]) <= t) {
+            host_work(&r->host[k], &r->host_wiring[k], t);
+        }
+        if (bus_due(&r->bus[k], &r->bus_wiring[k]) <= t) {
+            bus_work(&r->bus[k], &r->bus_wiring[k], t);
+        }
+    }
+}
+
+bool rig_take(struct rig *r, struct rig_event *ret)
+{
+    if (r->s.n == 0) {
+        return false;
+    }
+    *ret = r->s.ring[r->s.head];
+    r->s.head = (r->s.head + 1) % RIG_RING;
+    r->s.n--;
+    return true;
+}
+
+/* ---- Wishes ------------------------------------------------------------------------------------------------------------------------ */
+
+static int submit(struct rig *r, uint8_t inst, struct job job)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    job.inst = in->slot;
+    job.submitted_at = r->s.now;
+    return bus_submit(&r->bus[in->bus], &r->bus_wiring[in->bus], r->s.now, &job);
+}
+
+int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token, bool safe_class)
+{
+    const struct chan *c = &r->bench->inst[inst].chans[chan];
+    if (c->resolution > 0.0) {
+        value = round(value / c->resolution) * c->resolution;
+    }
+    return submit(r, inst, (struct job){.class = safe_class ? JOB_SAFE : JOB_SET, .kind = JOBKIND_SET, .chan = chan, .value = value, .token = token});
+}
+
+int rig_safe(struct rig *r, uint8_t inst, enum safe_want want, uint32_t token)
+{
+    return submit(r, inst, (struct job){.class = JOB_SAFE, .kind = want == SAFE_ALL ? JOBKIND_SAFE_ALL : JOBKIND_SAFE_OUTPUT, .token = token});
+}
+
+int rig_identify(struct rig *r, uint8_t inst, uint32_t token)
+{
+    return submit(r, inst, (struct job){.class = JOB_PROBE, .kind = JOBKIND_IDENTIFY, .token = token});
+}
+
+void rig_poll(struct rig *r, uint8_t inst, double period_s)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    bus_poll_period(&r->bus[in->bus], in->slot, nsec_from_s(period_s), r->s.now);
+}
+
+void rig_drop_sets(struct rig *r, uint8_t inst)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    bus_drop_sets(&r->bus[in->bus], &r->bus_wiring[in->bus], r->s.now, in->slot);
+}
+
+/* ---- Faults and truth ---------------------------------------------------------------------------------------------------------------- */
+
+void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    struct host_fault f = {.kind = (uint8_t)kind, .emu = in->slot, .left = count, .late_by = nsec_from_s(late_s)};
+    host_fault(&r->host[in->bus], &f);
+}
+
+void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    host_mind_fault(&r->host[in->bus], &r->host_wiring[in->bus], in->slot, r->s.now, f, on);
+}
+
+bool rig_energized(const struct rig *r, uint8_t inst)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    return in->emu->energized && in->emu->energized(r->host[in->bus].state[in->slot]);
+}
+
+double rig_standing(const struct rig *r, uint8_t inst)
+{
+    const struct bench_inst *in = &r->bench->inst[inst];
+    return in->emu->standing ? in->emu->standing(r->host[in->bus].state[in->slot]) : (double)NAN;
+}
+
+uint64_t rig_exchanges(const struct rig *r)
+{
+    uint64_t n = 0;
+    for (uint8_t k = 0; k < r->bench->n_buses; k++) {
+        for (uint8_t i = 0; i < r->bus[k].n_insts; i++) {
+            n += r->bus[k].inst[i].stats.replies;
+        }
+    }
+    return n;
+}
+
+/* ---- Waiting ---------------------------------------------------------------------------------------------------------------------------- */
+
+int rig_wait_identified(struct rig *r, double max_s, struct diag *reterr)
+{
+    const struct bench *b = r->bench;
+    bool seen[BENCH_INSTS_MAX] = {false};
+    for (uint8_t i = 0; i < b->n_insts; i++) {
+        int e = rig_identify(r, i, 0);
+        if (e < 0) {
+            return diag_add(reterr, e, "cannot ask `%s` who it is: %s", b->inst[i].name, err_text(e));
+        }
+    }
+    nsec end = r->s.now + nsec_from_s(max_s);
+    int left = b->n_insts;
+    while (left > 0) {
+        nsec t = rig_due(r);
+        if (t > end) {
+            break;
+        }
+        rig_advance(r, t);
+        struct rig_event e;
+        while (rig_take(r, &e)) {
+            if (e.kind == RIG_WRONG) {
+                return diag_add(reterr, E_MISMATCH, "`%s` is not the instrument of the bench file: %s", b->inst[e.inst].name, e.text);
+            }
+            if (e.kind == RIG_IDENTIFIED && !seen[e.inst]) {
+                seen[e.inst] = true;
+                left--;
+            }
+        }
+    }
+    for (int i = 0; i < b->n_insts; i++) {
+        if (!seen[i]) {
+            return diag_add(reterr, E_TIMEOUT, "`%s` (%s) on bus `%s` does not answer", b->inst[i].name, b->inst[i].driver->name, b->bus[b->inst[i].bus].name);
+        }
+    }
+    return 0;
+}

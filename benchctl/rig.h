@@ -1,0 +1,97 @@
+/* benchctl/rig.h - a bench at work: its lines, the instruments on them and, when it is virtual, the emulators and the world behind. It owns the time.
+ *
+ * What instruments say comes out as rig_events in a ring, in order; the owner drains it. Everything that changes is in struct rig_state, flat, registered
+ * with a snap. Under the virtual clock time jumps to the next due entry; nothing allocates per exchange.
+ */
+#ifndef BENCHCTL_RIG_H
+#define BENCHCTL_RIG_H
+
+#include "base/clock.h"
+#include "benchctl/bench.h"
+
+enum { RIG_RING = 256 };
+
+enum rig_event_kind {
+    RIG_SAMPLES,       /* one poll of inst: value[], quality[] by the instrument's channel; mask says which */
+    RIG_EDGE,          /* chan, value */
+    RIG_SET_DONE, RIG_SET_MISMATCH, RIG_SET_REFUSED, RIG_SET_FAILED, /* token, chan, value; exactly one per accepted SET */
+    RIG_JOB_DONE, RIG_JOB_FAILED,  /* token of a safe or identify job */
+    RIG_IDENTIFIED, RIG_WRONG,
+    RIG_LOST, RIG_BACK,
+    RIG_ALARM, RIG_LOCAL, RIG_REBOOTED,
+};
+struct rig_event {
+    uint8_t kind, inst;
+    uint16_t chan;
+    uint32_t token;
+    nsec stamp;
+    double value;
+    uint16_t mask;     /* RIG_SAMPLES */
+    double sample[CHANNELS_MAX];
+    uint8_t quality[CHANNELS_MAX];
+    char text[NOTICE_TEXT_MAX];
+};
+
+struct rig_inst_state {
+    uint16_t mask;     /* samples of the poll under way */
+    uint8_t answered;  /* the SET under way has had its answer */
+    nsec stamp;
+    double sample[CHANNELS_MAX];
+    uint8_t quality[CHANNELS_MAX];
+    char identity[NOTICE_TEXT_MAX];
+};
+
+struct rig_state {
+    nsec now;
+    uint32_t head, n;  /* ring */
+    struct rig_inst_state inst[BENCH_INSTS_MAX];
+    struct rig_event ring[RIG_RING];
+};
+
+struct rig {
+    const struct bench *bench;
+    struct rig_state s;
+    struct bus *bus;            /* n_buses */
+    struct host *host;
+    struct world *world;
+    struct bus_wiring bus_wiring[BENCH_BUSES_MAX];
+    struct host_wiring host_wiring[BENCH_BUSES_MAX];
+    struct rig_line {
+        struct rig *rig;
+        uint8_t bus;
+        uint8_t inst[BUS_INSTS_MAX]; /* slot -> instrument of the bench */
+    } line[BENCH_BUSES_MAX];
+    uint64_t exchanges_base;
+};
+
+/* Open every line of a virtual bench: emulators, world, errors drawn from `seed` (0: the seeds of the bench file). */
+int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr) MUST_USE;
+void rig_close(struct rig *r);
+/* Register what changes. */
+void rig_snap(struct rig *r, struct snap *snap);
+/* After snap_load: pointers inside the world are set again. */
+void rig_restored(struct rig *r);
+
+nsec rig_due(const struct rig *r);
+/* Work everything that is due at exactly `t` (>= now); t becomes now. */
+void rig_advance(struct rig *r, nsec t);
+bool rig_take(struct rig *r, struct rig_event *ret);
+
+/* Wishes. value in the instrument's terms. 0 or E_...; a refused SET gives no event. */
+int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token, bool safe_class) MUST_USE;
+int rig_safe(struct rig *r, uint8_t inst, enum safe_want want, uint32_t token) MUST_USE;
+int rig_identify(struct rig *r, uint8_t inst, uint32_t token) MUST_USE;
+void rig_poll(struct rig *r, uint8_t inst, double period_s);
+void rig_drop_sets(struct rig *r, uint8_t inst);
+
+/* Faults of the virtual bench, and what only an emulator can tell. */
+void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s);
+void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on);
+bool rig_energized(const struct rig *r, uint8_t inst);
+double rig_standing(const struct rig *r, uint8_t inst);
+uint64_t rig_exchanges(const struct rig *r);
+
+/* One job, waited for: identify all, poll all, for `get` and `set`. Runs the virtual clock until answered or max_s. */
+int rig_wait_identified(struct rig *r, double max_s, struct diag *reterr) MUST_USE;
+
+#endif

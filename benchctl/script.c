@@ -1,0 +1,216 @@
+/* benchctl/script.c - reading faults, operator's words and answers for rehearsals. */
+#include "benchctl/script.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <string.h>
+
+static int add_item(struct script *s, const struct script_item *item, struct diag *reterr)
+{
+    if (s->n == SCRIPT_MAX) {
+        return diag_add(reterr, E_FULL, "more than %d faults and operator's words", SCRIPT_MAX);
+    }
+    unsigned at = s->n;
+    while (at > 0 && s->item[at - 1].at > item->at) {
+        s->item[at] = s->item[at - 1];
+        at--;
+    }
+    s->item[at] = *item;
+    s->n++;
+    return 0;
+}
+
+static int time_of(const char *text, size_t n, double *ret_s, struct diag *reterr)
+{
+    struct qty q;
+    int r = qty_parse(text, n, NULL, &q, reterr);
+    if (r < 0) {
+        return r;
+    }
+    if (!dims_equal(q.dims, DIMS_TIME) || q.si < 0.0) {
+        return diag_add(reterr, E_UNIT, "`%.*s` is not a time", (int)n, text);
+    }
+    *ret_s = q.si;
+    return 0;
+}
+
+/* The word at *text; *text goes behind it. */
+static bool next_word(const char **text, char *buf, size_t size)
+{
+    while (**text == ' ') {
+        (*text)++;
+    }
+    size_t n = strcspn(*text, " ");
+    if (n == 0 || n >= size) {
+        return false;
+    }
+    memcpy(buf, *text, n);
+    buf[n] = '\0';
+    *text += n;
+    return true;
+}
+
+static int bad_fault(const char *words, struct diag *reterr)
+{
+    diag_add(reterr, E_SYNTAX, "`%s` is not a fault", words);
+    diag_hint(reterr, "INSTRUMENT FAULT [N replies] at TIME [for TIME]; see benchctl sim --help");
+    return E_SYNTAX;
+}
+
+/* Names of line faults and of faults of the instrument's mind; the count of each enum is its NULL. */
+static int fault_named(const char *word, struct script_item *ret)
+{
+    for (int f = LINE_LATE; f < LINE_COUNT; f++) {
+        if (strcmp(line_fault_name((enum line_fault)f), word) == 0) {
+            ret->kind = SCRIPT_LINE_FAULT;
+            ret->what = (uint8_t)f;
+            return 0;
+        }
+    }
+    for (int f = FAULT_SILENT_IGNORE; f < FAULT_COUNT; f++) {
+        if (strcmp(emu_fault_name((enum emu_fault)f), word) == 0) {
+            ret->kind = SCRIPT_MIND_FAULT;
+            ret->what = (uint8_t)f;
+            return 0;
+        }
+    }
+    return E_NOENT;
+}
+
+static int one_fault(struct script *s, const struct bench *b, const char *words, struct diag *reterr)
+{
+    struct script_item item = {.on = true, .count = UINT32_MAX, .late_s = 0.0};
+    const char *at = words;
+    char word[40];
+    if (!next_word(&at, word, sizeof word)) {
+        return bad_fault(words, reterr);
+    }
+    int inst = bench_find_inst(b, word);
+    if (inst < 0) {
+        return diag_add(reterr, E_NOENT, "bench `%s` has no instrument `%s`", b->name, word);
+    }
+    item.inst = (uint8_t)inst;
+    if (!next_word(&at, word, sizeof word) || fault_named(word, &item) < 0) {
+        return bad_fault(words, reterr);
+    }
+    /* Later than the driver waits, sooner than the bus forgets. */
+    const struct driver *d = b->inst[inst].driver;
+    item.late_s = item.what == LINE_SPLIT ? 0.02 : (d->timeout_ms + 0.5 * d->late_ms) / 1000.0;
+    const char *found = strstr(at, " at ");
+    if (!found) {
+        return bad_fault(words, reterr);
+    }
+    if (found > at) {
+        const char *count = at;
+        int64_t n;
+        if (!next_word(&count, word, sizeof word) || str_to_int(word, strlen(word), &n) < 0 || n < 1 || n > 1000000) {
+            return bad_fault(words, reterr);
+        }
+        item.count = (uint32_t)n;
+    }
+    found += 4;
+    const char *span = strstr(found, " for ");
+    size_t n = span ? (size_t)(span - found) : strlen(found);
+    double from_s, for_s = INFINITY;
+    if (time_of(found, n, &from_s, reterr) < 0 || (span && time_of(span + 5, strlen(span + 5), &for_s, reterr) < 0)) {
+        return bad_fault(words, reterr);
+    }
+    item.at = nsec_from_s(from_s);
+    int r = add_item(s, &item, reterr);
+    if (r == 0 && span) {
+        item.at = nsec_from_s(from_s + for_s);
+        item.on = false;
+        item.what = item.kind == SCRIPT_LINE_FAULT ? LINE_NONE : item.what;
+        r = add_item(s, &item, reterr);
+    }
+    return r;
+}
+
+int script_faults(struct script *s, const struct bench *b, const char *const *words, unsigned n, struct diag *reterr)
+{
+    int r = 0;
+    for (unsigned k = 0; k < n && r == 0; k++) {
+        r = one_fault(s, b, words[k], reterr);
+    }
+    return r;
+}
+
+int script_operator(struct script *s, const char *const *words, unsigned n, struct diag *reterr)
+{
+    static const struct {
+        const char *word;
+        enum op op;
+    } ops[] = {{"pause", OP_PAUSE}, {"resume", OP_RESUME}, {"skip", OP_SKIP}, {"stop", OP_STOP_AFTER_STEP}, {"abort", OP_ABORT}};
+    for (unsigned k = 0; k < n; k++) {
+        struct script_item item = {.kind = SCRIPT_OPERATOR, .what = UINT8_MAX};
+        const char *at = strstr(words[k], " at ");
+        double at_s;
+        for (size_t o = 0; at && o < ARRAY_LEN(ops); o++) {
+            if (strlen(ops[o].word) == (size_t)(at - words[k]) && str_starts(words[k], ops[o].word)) {
+                item.what = (uint8_t)ops[o].op;
+            }
+        }
+        if (item.what == UINT8_MAX || time_of(at + 4, strlen(at + 4), &at_s, reterr) < 0) {
+            diag_add(reterr, E_SYNTAX, "`%s` is nothing an operator says", words[k]);
+            diag_hint(reterr, "pause, resume, skip, stop or abort, then `at TIME`");
+            return E_SYNTAX;
+        }
+        item.at = nsec_from_s(at_s);
+        int r = add_item(s, &item, reterr);
+        if (r < 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* ---- Answers ------------------------------------------------------------------------------------------------------------------- */
+
+int answers_load(struct answers *a, const char *path, struct diag *reterr)
+{
+    int r = conf_load_file(path, &a->doc, reterr);
+    if (r == 0 && a->doc.root->kind != CONF_MAP) {
+        r = diag_at(reterr, E_INVALID, &a->doc.root->pos, "answers are a map of register or question to answer");
+    }
+    return r;
+}
+
+void answers_done(struct answers *a)
+{
+    conf_done(&a->doc);
+}
+
+int answers_find(const struct answers *a, const struct program *p, const struct question *q, double *ret_value)
+{
+    const struct conf_node *n = NULL;
+    if (a->doc.root) {
+        n = q->save != PROG_NONE ? conf_get(a->doc.root, program_text(p, p->regs[q->save].name)) : NULL;
+        n = n ? n : conf_get(a->doc.root, program_text(p, q->text));
+    }
+    if (!n || n->kind != CONF_SCALAR) {
+        return E_NOENT;
+    }
+    struct qty v;
+    switch ((enum ask_kind)q->kind) {
+    case ASK_YES:
+        *ret_value = strcmp(n->text, "yes") == 0 || strcmp(n->text, "true") == 0;
+        return 0;
+    case ASK_CHOICE:
+        for (uint8_t k = 0; k < q->n_options; k++) {
+            if (strcmp(program_text(p, q->options[k]), n->text) == 0) {
+                *ret_value = k;
+                return 0;
+            }
+        }
+        return E_NOENT;
+    case ASK_NUMBER:
+        if (qty_parse(n->text, strlen(n->text), &n->pos, &v, NULL) < 0) {
+            return E_NOENT;
+        }
+        *ret_value = v.si;
+        return 0;
+    case ASK_TEXT: *ret_value = NAN; return 0;
+    }
+    return E_NOENT;
+}

@@ -1,0 +1,475 @@
+/* benchctl/session.c - the loop of one run: what is due next, what it says, what follows from it.
+ *
+ * Order within one instant: lines and emulators first, then the engine's own timer, then script and safe sequence; events are fed one after the other, each with all its effects, before the
+ * next is looked at. A commit falls between events only, so that what is in the file is one instant of everything.
+ */
+#include "benchctl/session_priv.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+nsec session_run_time(const struct session *s)
+{
+    return s->s.started ? s->rig.s.now - s->s.start_at : 0;
+}
+
+void session_say(const struct session *s, const char *level, const char *fmt, ...)
+{
+    if (!s->opt.say) {
+        return;
+    }
+    char text[MESSAGE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    s->opt.say(s->opt.ctx, s, level, text);
+}
+
+/* ---- Opening ----------------------------------------------------------------------------------------------------------------- */
+
+static void fill_tables(struct session *s)
+{
+    const struct station_desc *d = &s->map->desc;
+    for (uint16_t g = 0; g < d->n_groups; g++) {
+        const struct station_group *grp = &d->group[g];
+        const struct bench_inst *inst = &s->bench->inst[s->map->group_inst[g]];
+        struct store_table *t = &s->tables[g];
+        *t = (struct store_table){.name = grp->name, .instrument = inst->name, .driver = inst->driver->name, .identity = "", .n = grp->n};
+        for (uint8_t k = 0; k < grp->n; k++) {
+            const struct station_chan *c = &d->chan[grp->chan[k]];
+            const char *dot = strrchr(c->name, '.');
+            int r = str_fmt(s->columns[g][k], CHAN_NAME_MAX, "%s_%s", dot ? dot + 1 : c->name, chan_kind_info(c->kind)->suffix);
+            ASSERT(r == 0);
+            t->column[k] = (struct store_column){.name = s->columns[g][k], .channel = c->name, .kind = c->kind, .accuracy_reading = c->accuracy_reading,
+                                                 .accuracy_offset = c->accuracy_offset, .resolution = c->resolution};
+            t->counts = t->counts || c->kind == KIND_CURRENT_A;
+        }
+    }
+}
+
+static int begin_store(struct session *s, const struct session_input *in, struct diag *reterr)
+{
+    const struct program *p = s->program;
+    char hash[65];
+    sha256_hex(p->hash, hash);
+    uint64_t seed = s->opt.seed ? s->opt.seed : (uint64_t)s->bench->world[s->station].seed;
+    struct store_run run = {
+        .procedure = program_text(p, p->name), .version = program_text(p, p->version), .title = program_text(p, p->title), .article = s->article->name,
+        .bench = s->bench->name, .station = s->bench->station[s->station].name, .program_hash = hash, .build = BENCHCTL_VERSION, .is_virtual = true, .seed = seed,
+        .wall_start = VIRTUAL_WALL_START_S * NSEC_S, .capacity_c = p->capacity_c, .area_m2 = p->area_m2,
+    };
+    return store_begin(s->opt.store, &run, s->tables, s->map->desc.n_groups, in->sources, in->n_sources, &s->number, reterr);
+}
+
+static int resume_store(struct session *s, int64_t number, struct diag *reterr)
+{
+    uint8_t *state = NULL, *world = NULL;
+    size_t n = 0, n_world = 0;
+    int r = store_resume(s->opt.store, number, s->tables, s->map->desc.n_groups, &state, &n, &world, &n_world, reterr);
+    if (r == 0) {
+        r = run_decode(s->run, s->program, state, n, reterr);
+    }
+    if (r == 0 && snap_load(&s->snap, world, n_world) < 0) {
+        r = diag_add(reterr, E_VERSION, "run %lld was written by another version of the program or on another bench", (long long)number);
+    }
+    if (r == 0) {
+        rig_restored(&s->rig);
+        s->number = number;
+    }
+    free(state);
+    free(world);
+    return r;
+}
+
+int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr)
+{
+    memset(s, 0, sizeof *s);
+    s->bench = in->bench;
+    s->station = in->station;
+    s->map = in->map;
+    s->program = in->program;
+    s->article = in->article;
+    s->opt = *opt;
+    s->opt.commit_rows = opt->commit_rows ? opt->commit_rows : 2000;
+    int r = rig_open(&s->rig, s->bench, opt->seed, reterr);
+    if (r < 0) {
+        return r;
+    }
+    s->run = calloc(1, sizeof *s->run);
+    s->state_buf = malloc(RUN_ENCODED_MAX);
+    rig_snap(&s->rig, &s->snap);
+    snap_add(&s->snap, &s->s, sizeof s->s);
+    s->world_buf = malloc(s->snap.total);
+    if (!s->run || !s->state_buf || !s->world_buf) {
+        session_close(s);
+        return diag_add(reterr, E_NOMEM, "out of memory");
+    }
+    fill_tables(s);
+    r = run_init(s->run, s->program, reterr);
+    if (r == 0 && s->opt.store) {
+        r = in->resume ? resume_store(s, in->resume, reterr) : begin_store(s, in, reterr);
+    }
+    if (r == 0 && !in->resume) {
+        s->s.identify_until = 30 * NSEC_S;
+        for (uint8_t i = 0; i < s->bench->n_insts && r == 0; i++) {
+            r = rig_identify(&s->rig, i, 0);
+        }
+    }
+    if (r < 0) {
+        session_close(s);
+        return r;
+    }
+    return 0;
+}
+
+void session_close(struct session *s)
+{
+    rig_close(&s->rig);
+    free(s->run);
+    free(s->state_buf);
+    free(s->world_buf);
+    s->run = NULL;
+    s->state_buf = s->world_buf = NULL;
+}
+
+/* ---- Feeding ------------------------------------------------------------------------------------------------------------------- */
+
+int session_feed(struct session *s, struct event *e, struct diag *reterr)
+{
+    e->seq = ++s->s.seq;
+    e->at = session_run_time(s);
+    e->stamp = e->stamp - s->s.start_at;
+    s->s.events++;
+    int r = run_feed(s->run, s->program, e, &s->fx);
+    if (r < 0) {
+        s->s.seq--;
+        return diag_add(reterr, r, "the engine cannot take a %s event in state %s", event_name(e->kind), run_state_name(s->run->state));
+    }
+    ASSERT(!s->fx.overflow);
+    r = session_effects(s, e, reterr);
+    if (r == 0 && s->opt.after_event && s->opt.after_event(s->opt.ctx, s) != 0) {
+        return SESSION_STOPPED;
+    }
+    return r;
+}
+
+void session_queue(struct session *s, const struct event *e)
+{
+    ASSERT(s->s.n_queue < SESSION_QUEUE);
+    s->s.queue[s->s.n_queue++] = *e;
+}
+
+static int drain_queue(struct session *s, struct diag *reterr)
+{
+    while (s->s.n_queue > 0 && !s->s.ended) {
+        struct event e = s->s.queue[0];
+        s->s.n_queue--;
+        memmove(&s->s.queue[0], &s->s.queue[1], s->s.n_queue * sizeof e);
+        e.stamp = s->rig.s.now;
+        int r = session_feed(s, &e, reterr);
+        if (r != 0) {
+            return r;
+        }
+    }
+    return 0;
+}
+
+/* ---- From the rig ---------------------------------------------------------------------------------------------------------------- */
+
+static chan_id station_chan_of(const struct session *s, uint8_t inst, uint16_t chan, bool set)
+{
+    const struct station_desc *d = &s->map->desc;
+    for (chan_id c = 0; c < d->n_chans; c++) {
+        if (s->map->chan[c].inst == inst && s->map->chan[c].chan == chan && d->chan[c].set == set) {
+            return c;
+        }
+    }
+    return CHAN_NONE;
+}
+
+static uint16_t group_of_inst(const struct session *s, uint8_t inst)
+{
+    for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
+        if (s->map->group_inst[g] == inst) {
+            return g;
+        }
+    }
+    return PROG_NONE;
+}
+
+static int feed_samples(struct session *s, const struct rig_event *re, uint16_t g, struct diag *reterr)
+{
+    const struct station_group *grp = &s->map->desc.group[g];
+    struct event e = {.kind = EV_SAMPLE, .code = g, .n = grp->n, .stamp = re->stamp, .chan = CHAN_NONE};
+    for (uint8_t k = 0; k < grp->n; k++) {
+        const struct chan_map *m = &s->map->chan[grp->chan[k]];
+        bool came = (re->mask & 1U << m->chan) != 0;
+        e.quality[k] = came ? re->quality[m->chan] : (uint8_t)Q_STALE;
+        e.sample[k] = came && e.quality[k] == Q_OK ? re->sample[m->chan] * m->scale : (double)NAN;
+    }
+    return session_feed(s, &e, reterr);
+}
+
+static int feed_set(struct session *s, const struct rig_event *re, uint16_t kind, struct diag *reterr)
+{
+    chan_id c = station_chan_of(s, re->inst, re->chan, true);
+    double scale = c == CHAN_NONE ? 1.0 : s->map->chan[c].scale;
+    struct event e = {.kind = kind, .chan = c, .token = re->token, .value = re->value * scale, .stamp = re->stamp};
+    if (kind != EV_SET_CONFIRMED) {
+        session_say(s, "warn", "`%s` %s: %s %s", s->bench->inst[re->inst].name, s->bench->inst[re->inst].chans[re->chan].name, event_name(kind), re->text);
+        session_blame(s, re->inst, re->text);
+    }
+    return session_feed(s, &e, reterr);
+}
+
+static int feed_inst(struct session *s, const struct rig_event *re, uint16_t kind, struct diag *reterr)
+{
+    uint16_t g = group_of_inst(s, re->inst);
+    if (g == PROG_NONE) {
+        return 0; /* not of this station */
+    }
+    if (kind != EV_INST_BACK) {
+        session_say(s, "warn", "`%s`: %s %s", s->bench->inst[re->inst].name, event_name(kind), re->text);
+        session_blame(s, re->inst, re->text);
+    }
+    struct event e = {.kind = kind, .code = g, .value = re->value, .chan = CHAN_NONE, .stamp = re->stamp};
+    return session_feed(s, &e, reterr);
+}
+
+static int start(struct session *s, struct diag *reterr)
+{
+    s->s.started = 1;
+    s->s.start_at = s->rig.s.now;
+    struct event e = {.kind = EV_START, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    return session_feed(s, &e, reterr);
+}
+
+static int identified(struct session *s, const struct rig_event *re, struct diag *reterr)
+{
+    if (!s->s.identified[re->inst]) {
+        s->s.identified[re->inst] = 1;
+        s->s.n_identified++;
+    }
+    session_identity(s, re->inst);
+    return !s->s.started && s->s.n_identified == s->bench->n_insts ? start(s, reterr) : 0;
+}
+
+static int take_rig_event(struct session *s, const struct rig_event *re, struct diag *reterr)
+{
+    if (safe_take(&s->s.walk, re)) {
+        return 0;
+    }
+    if (re->kind == RIG_IDENTIFIED) {
+        return identified(s, re, reterr);
+    }
+    if (re->kind == RIG_WRONG && !s->s.started) {
+        int r = start(s, reterr);
+        return r != 0 ? r : feed_inst(s, re, EV_INST_WRONG, reterr);
+    }
+    if (!s->s.started || s->s.ended) {
+        return 0;
+    }
+    switch ((enum rig_event_kind)re->kind) {
+    case RIG_SAMPLES:
+        for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
+            if (s->map->group_inst[g] == re->inst) {
+                return feed_samples(s, re, g, reterr);
+            }
+        }
+        return 0;
+    case RIG_EDGE: {
+        chan_id c = station_chan_of(s, re->inst, re->chan, false);
+        struct event e = {.kind = EV_EDGE, .chan = c, .value = re->value, .stamp = re->stamp};
+        return c == CHAN_NONE ? 0 : session_feed(s, &e, reterr);
+    }
+    case RIG_SET_DONE: return feed_set(s, re, EV_SET_CONFIRMED, reterr);
+    case RIG_SET_MISMATCH: return feed_set(s, re, EV_SET_MISMATCH, reterr);
+    case RIG_SET_REFUSED: return feed_set(s, re, EV_SET_REFUSED, reterr);
+    case RIG_SET_FAILED: return feed_set(s, re, EV_SET_FAILED, reterr);
+    case RIG_LOST: return feed_inst(s, re, EV_INST_LOST, reterr);
+    case RIG_BACK: return feed_inst(s, re, EV_INST_BACK, reterr);
+    case RIG_ALARM: return feed_inst(s, re, EV_INST_ALARM, reterr);
+    case RIG_LOCAL: return feed_inst(s, re, EV_INST_LOCAL, reterr);
+    case RIG_REBOOTED: return feed_inst(s, re, EV_INST_REBOOT, reterr);
+    case RIG_WRONG: return feed_inst(s, re, EV_INST_WRONG, reterr);
+    case RIG_JOB_DONE:
+    case RIG_JOB_FAILED:
+    case RIG_IDENTIFIED: return 0;
+    }
+    return 0;
+}
+
+/* ---- Script and safe sequence ------------------------------------------------------------------------------------------------------- */
+
+static nsec script_due(const struct session *s)
+{
+    if (!s->s.started || s->s.script_at >= s->opt.n_script) {
+        return NSEC_NEVER;
+    }
+    return s->s.start_at + s->opt.script[s->s.script_at].at;
+}
+
+static int do_script(struct session *s, struct diag *reterr)
+{
+    while (script_due(s) <= s->rig.s.now) {
+        const struct script_item *it = &s->opt.script[s->s.script_at++];
+        switch ((enum script_kind)it->kind) {
+        case SCRIPT_LINE_FAULT: rig_line_fault(&s->rig, it->inst, it->what, it->count, it->late_s); break;
+        case SCRIPT_MIND_FAULT: rig_mind_fault(&s->rig, it->inst, it->what, it->on); break;
+        case SCRIPT_OPERATOR: {
+            struct event e = {.kind = EV_OPERATOR, .code = it->what, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+            int r = session_feed(s, &e, reterr);
+            if (r != 0) {
+                return r;
+            }
+            break;
+        }
+        }
+    }
+    return 0;
+}
+
+static int go_safe(struct session *s, struct diag *reterr)
+{
+    if (!safe_go(&s->s.walk, &s->rig)) {
+        return 0;
+    }
+    if (s->s.walk_kind == WALK_AFTER_END) {
+        s->s.ended = 1;
+        s->s.ended_at = session_run_time(s);
+        return 0;
+    }
+    struct event e = {.kind = EV_SAFE_DONE, .value = s->s.walk.failed == 0, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    return session_feed(s, &e, reterr);
+}
+
+/* ---- The loop -------------------------------------------------------------------------------------------------------------------------- */
+
+static nsec min_of(nsec a, nsec b)
+{
+    return a < b ? a : b;
+}
+
+static nsec wake_due(const struct session *s)
+{
+    if (!s->s.started) {
+        return s->s.identify_until;
+    }
+    if (s->run->state == RUN_ENDED) {
+        return NSEC_NEVER;
+    }
+    nsec wake = run_next_wake(s->run, s->program);
+    return wake == NSEC_NEVER ? NSEC_NEVER : wake + s->s.start_at;
+}
+
+static int do_wake(struct session *s, struct diag *reterr)
+{
+    if (!s->s.started) { /* somebody did not say who he is: the run begins, names him in its pre-flight and ends */
+        s->s.bench_down = 1;
+        for (uint8_t i = 0; i < s->bench->n_insts; i++) {
+            if (!s->s.identified[i]) {
+                session_say(s, "error", "`%s` does not answer", s->bench->inst[i].name);
+                session_blame(s, i, "does not answer");
+            }
+        }
+        return start(s, reterr);
+    }
+    struct event e = {.kind = EV_TIMER, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    return session_feed(s, &e, reterr);
+}
+
+static int one_instant(struct session *s, struct diag *reterr)
+{
+    nsec t = min_of(min_of(rig_due(&s->rig), wake_due(s)), min_of(script_due(s), safe_due(&s->s.walk)));
+    ASSERT(t != NSEC_NEVER);
+    t = t < s->rig.s.now ? s->rig.s.now : t;
+    if (rig_due(&s->rig) <= t) {
+        rig_advance(&s->rig, t);
+    } else {
+        s->rig.s.now = t;
+    }
+    struct rig_event re;
+    int r = 0;
+    while (r == 0 && rig_take(&s->rig, &re)) {
+        r = take_rig_event(s, &re, reterr);
+    }
+    if (r == 0 && wake_due(s) <= t && !s->s.ended) {
+        r = do_wake(s, reterr);
+    }
+    r = r == 0 ? do_script(s, reterr) : r;
+    r = r == 0 ? go_safe(s, reterr) : r;
+    return r == 0 ? drain_queue(s, reterr) : r;
+}
+
+static int commit(struct session *s, struct diag *reterr)
+{
+    int n = run_encode(s->run, s->program, s->state_buf, RUN_ENCODED_MAX);
+    if (n < 0) {
+        return diag_add(reterr, n, "the run's state does not fit its checkpoint");
+    }
+    snap_save(&s->snap, s->world_buf);
+    int r = store_commit(s->opt.store, s->state_buf, (size_t)n, s->world_buf, s->snap.total, reterr);
+    if (r == 0 && s->opt.after_commit && s->opt.after_commit(s->opt.ctx, s) != 0) {
+        return SESSION_STOPPED;
+    }
+    return r;
+}
+
+static int finish(struct session *s, struct diag *reterr)
+{
+    if (!s->opt.store) {
+        return 1;
+    }
+    struct store_end end = {
+        .t = s->s.ended_at, .verdict = verdict_text(s->s.verdict), .cause = cause_text(s->s.cause), .text = s->s.text, .exit_code = session_exit_code(s),
+        .events = s->s.events, .guard_evaluations = s->run->guard_evaluations, .virtual_speed = NAN,
+    };
+    int r = store_end(s->opt.store, &end, s->rows_sha256, reterr);
+    return r < 0 ? r : 1;
+}
+
+int session_work(struct session *s, struct diag *reterr)
+{
+    for (;;) {
+        int r = one_instant(s, reterr);
+        if (r == SESSION_STOPPED) {
+            return 0;
+        }
+        if (r < 0) {
+            return r;
+        }
+        if (s->s.ended) {
+            return finish(s, reterr);
+        }
+        if (s->opt.stop_at && s->s.started && session_run_time(s) >= s->opt.stop_at) {
+            return 0;
+        }
+        if (s->opt.store && store_pending(s->opt.store) >= s->opt.commit_rows) {
+            r = commit(s, reterr);
+            if (r == SESSION_STOPPED) {
+                return 0;
+            }
+            if (r < 0) {
+                return r;
+            }
+        }
+        s->steps_of_loop++;
+    }
+}
+
+int session_exit_code(const struct session *s)
+{
+    switch ((enum verdict)s->s.verdict) {
+    case VERDICT_DONE: return 0;
+    case VERDICT_REJECTED: return 1;
+    case VERDICT_TRIP: return 5;
+    case VERDICT_ABORT: return s->s.bench_down ? 4 : 6;
+    case VERDICT_FAIL: return 7;
+    case VERDICT_NONE: break;
+    }
+    return 70;
+}

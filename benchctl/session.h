@@ -1,0 +1,108 @@
+/* benchctl/session.h - one run on one station of a bench: the engine's events and effects, the rig's events and wishes, the store's rows, joined.
+ *
+ *     rig event -> struct event -> run_feed() -> effects -> rig wishes (sets), store rows, messages
+ *
+ * The gate (gate.c) decides which effects wait until the store has made their event durable. Everything that changes is flat or encoded; a session of a virtual
+ * bench goes on from its files after the process was killed.
+ */
+#ifndef BENCHCTL_SESSION_H
+#define BENCHCTL_SESSION_H
+
+#include "benchctl/rig.h"
+#include "benchctl/safe.h"
+#include "db/store.h"
+#include "procedures/engine/check.h"
+#include "procedures/engine/compile.h"
+#include "procedures/engine/run.h"
+
+enum { SCRIPT_MAX = 32, ANSWERS_MAX = 64, SESSION_QUEUE = 16, MESSAGE_MAX = 240 };
+
+/* What a rehearsal does to itself at a given run time: faults and operator's words. */
+enum script_kind { SCRIPT_LINE_FAULT, SCRIPT_MIND_FAULT, SCRIPT_OPERATOR };
+struct script_item {
+    nsec at;
+    uint8_t kind, inst, what; /* what: enum line_fault, emu_fault or op */
+    bool on;
+    uint32_t count;           /* replies a line fault hits */
+    double late_s;
+};
+
+struct session;
+struct session_options {
+    struct store *store;          /* NULL: nothing is written */
+    uint64_t seed;                /* 0: of the bench file */
+    unsigned commit_rows;         /* 0: 2000 */
+    const struct script_item *script; /* sorted by time */
+    unsigned n_script;
+    /* Answer to a question: 0 and the value, or E_NOENT (the run is then aborted). */
+    int (*answer)(void *ctx, const struct session *s, const struct question *q, double *ret_value);
+    /* Told: steps, alarms, notes, states, for the terminal. */
+    void (*say)(void *ctx, const struct session *s, const char *level, const char *text);
+    /* Called after each event was taken (tests), and each commit. Nonzero stops the session as a killed process would be. */
+    int (*after_event)(void *ctx, struct session *s);
+    int (*after_commit)(void *ctx, struct session *s);
+    void *ctx;
+    nsec stop_at;                 /* 0: none; run time at which the session stops as if killed (tests) */
+};
+
+struct session_state {            /* flat: part of the snapshot */
+    uint64_t seq, events;
+    uint32_t script_at;
+    uint8_t started, identified[BENCH_INSTS_MAX], n_identified, ended, walk_kind; /* walk_kind: 1 safe sequence of the run, 2 after a normal end */
+    uint8_t n_queue;
+    uint8_t verdict;
+    uint8_t bench_down;           /* an instrument never answered */
+    uint16_t cause;
+    nsec start_at, ended_at, identify_until;
+    uint32_t question;
+    struct safe_walk walk;
+    struct event queue[SESSION_QUEUE]; /* events that effects caused */
+    char text[MESSAGE_MAX];       /* why it ended */
+    uint8_t stored_identity[STATION_GROUPS_MAX];
+};
+
+struct session {
+    const struct bench *bench;
+    int station;
+    const struct station_map *map;
+    const struct program *program;
+    const struct article *article;
+    struct session_options opt;
+    struct rig rig;
+    struct run *run;
+    struct session_state s;
+    struct effect_list fx;
+    struct snap snap;
+    uint8_t *world_buf, *state_buf;
+    int64_t number;               /* of the run; 0: not stored */
+    struct store_table tables[STATION_GROUPS_MAX];
+    char columns[STATION_GROUPS_MAX][GROUP_CHANS_MAX][CHAN_NAME_MAX];
+    char rows_sha256[65];
+    int store_error;
+    uint64_t steps_of_loop;       /* progress counter */
+};
+
+struct session_input {
+    const struct bench *bench;
+    int station;
+    const struct station_map *map;
+    const struct program *program;
+    const struct article *article;
+    const struct store_source *sources;
+    unsigned n_sources;
+    int64_t resume;               /* number of a run to go on with; 0: a new one */
+};
+
+int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr) MUST_USE;
+/* Work until the run has ended (1), the session was stopped by a hook or stop_at (0), or an error (negative). */
+int session_work(struct session *s, struct diag *reterr) MUST_USE;
+void session_close(struct session *s);
+
+/* Exit code of the ended run: HOUSE.md par. 8. */
+int session_exit_code(const struct session *s);
+nsec session_run_time(const struct session *s);
+
+/* SI -> what people read: "ohm", 1; "Ah", 1/3600 ... */
+const char *unit_for(struct dims d, double *ret_scale);
+
+#endif

@@ -1,0 +1,23 @@
+/* benchctl/session_priv.h - between the loop (session.c) and the effects (gate.c). */
+#ifndef BENCHCTL_SESSION_PRIV_H
+#define BENCHCTL_SESSION_PRIV_H
+
+#include "benchctl/session.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { SESSION_STOPPED = 1000 };
+enum { WALK_NONE, WALK_SAFE, WALK_AFTER_END };
+/* A fixed date, so that two rehearsals give the same file: 2026-01-01 00:00 UTC. */
+#define VIRTUAL_WALL_START_S INT64_C(1767225600)
+
+int session_feed(struct session *s, struct event *e, struct diag *reterr) MUST_USE;
+void session_queue(struct session *s, const struct event *e);
+int session_effects(struct session *s, const struct event *e, struct diag *reterr) MUST_USE;
+void session_say(const struct session *s, const char *level, const char *fmt, ...) PRINTF(3, 4);
+/* Remember which instrument said no, for the closing line. */
+void session_blame(struct session *s, uint8_t inst, const char *what);
+void session_identity(struct session *s, uint8_t inst);
+
+#endif

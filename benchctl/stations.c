@@ -1,0 +1,147 @@
+/* benchctl/stations.c - a station of the bench file as the engine sees it: channels by name, with scales.
+ *
+ * Stack pressure is force / cell area when it is read, and gauge pressure * piston area / cell area when it is set: both are press.* for the procedure. The
+ * chamber's air stands for cell.temperature until an instrument measures the cell.
+ */
+#include "benchctl/bench.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <string.h>
+
+struct builder {
+    const struct bench *bench;
+    struct station_map *map;
+    double current_a;
+};
+
+double station_press_ratio(const struct bench_station *s)
+{
+    static const double pi = 3.14159265358979323846;
+    return pi * s->piston_m * s->piston_m / 4.0 / s->cell_area_m2;
+}
+
+static void put_name(char *buf, const char *name)
+{
+    bool fits = str_copy(buf, CHAN_NAME_MAX, name);
+    ASSERT(fits);
+}
+
+static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
+{
+    struct station_desc *d = &bl->map->desc;
+    for (uint8_t g = 0; g < d->n_groups; g++) {
+        if (bl->map->group_inst[g] == inst) {
+            return g;
+        }
+    }
+    ASSERT(d->n_groups < STATION_GROUPS_MAX);
+    const struct bench_inst *i = &bl->bench->inst[inst];
+    const struct bench_bus *bus = &bl->bench->bus[i->bus];
+    struct station_group *g = &d->group[d->n_groups];
+    put_name(g->name, table);
+    put_name(g->inst, i->name);
+    double deadline_s = fmax((double)i->driver->timeout_ms / 1000.0, bus->timeout_s);
+    /* A serial request and reply are some 40 bytes; the instrument thinks within half its time-out. */
+    double wire_s = bus->baud ? 40.0 * 10.0 / bus->baud : 0.0;
+    g->period_s = i->poll_s;
+    g->fastest_s = fmax(0.1, wire_s + (double)i->driver->gap_ms / 1000.0);
+    g->stale_s = 3.0 * i->poll_s + deadline_s;
+    g->latency_s = 3.0 * deadline_s + (double)i->driver->late_ms / 1000.0;
+    bl->map->group_inst[d->n_groups] = inst;
+    return (uint8_t)d->n_groups++;
+}
+
+/* One station channel over one instrument channel. scale: station = instrument * scale. */
+static void add_chan(struct builder *bl, const char *name, uint8_t inst, const char *chan, double scale, enum chan_kind kind, int group)
+{
+    int c = inst_find_chan(&bl->bench->inst[inst], chan);
+    if (c < 0) {
+        return;
+    }
+    struct station_desc *d = &bl->map->desc;
+    ASSERT(d->n_chans < STATION_CHANS_MAX);
+    const struct chan *from = &bl->bench->inst[inst].chans[c];
+    struct station_chan *to = &d->chan[d->n_chans];
+    put_name(to->name, name);
+    to->kind = kind;
+    to->read = group >= 0;
+    to->set = (from->access & CHAN_SET) != 0 && group < 0;
+    to->group = group >= 0 ? (uint8_t)group : 255;
+    to->min = from->min * scale;
+    to->max = from->max * scale;
+    const struct chan_range *range = from->ranges ? chan_range_for(from, from->kind == KIND_CURRENT_A ? bl->current_a : from->max) : NULL;
+    to->accuracy_reading = range ? range->accuracy_reading : from->accuracy_reading;
+    to->accuracy_offset = (range ? range->accuracy_offset : from->accuracy_offset) * scale;
+    to->resolution = (range ? range->resolution : from->resolution) * scale;
+    bl->map->chan[d->n_chans] = (struct chan_map){.inst = inst, .chan = (uint16_t)c, .scale = scale};
+    if (group >= 0) {
+        struct station_group *g = &d->group[group];
+        ASSERT(g->n < GROUP_CHANS_MAX);
+        g->chan[g->n++] = d->n_chans;
+    }
+    d->n_chans++;
+}
+
+static void add_cycler(struct builder *bl, uint8_t inst)
+{
+    uint8_t g = group_of(bl, inst, "cycler");
+    add_chan(bl, "cell.voltage", inst, "voltage", 1.0, KIND_VOLTAGE_V, g);
+    add_chan(bl, "cell.current", inst, "current", 1.0, KIND_CURRENT_A, g);
+    static const char *const sets[][2] = {
+        {"cycler.voltage_set", "voltage_set"},       {"cycler.current_limit", "current_limit"}, {"cycler.limit_charge", "limit_charge"},
+        {"cycler.limit_discharge", "limit_discharge"}, {"cycler.current_set", "current_set"},     {"cycler.voltage_limit", "voltage_limit"},
+        {"cycler.mode", "mode"},
+    };
+    for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
+        int c = inst_find_chan(&bl->bench->inst[inst], sets[k][1]);
+        if (c >= 0) {
+            add_chan(bl, sets[k][0], inst, sets[k][1], 1.0, bl->bench->inst[inst].chans[c].kind, -1);
+        }
+    }
+}
+
+static void add_press(struct builder *bl, const struct bench_station *s)
+{
+    double ratio = station_press_ratio(s);
+    uint8_t g = group_of(bl, s->force, "press");
+    add_chan(bl, "press.pressure", s->force, "force", 1.0 / s->cell_area_m2, KIND_PRESSURE_PA, g);
+    add_chan(bl, "press.force", s->force, "force", 1.0, KIND_FORCE_N, g);
+    uint8_t r = group_of(bl, s->regulator, "press_regulator");
+    add_chan(bl, "press.regulator", s->regulator, "pressure", ratio, KIND_PRESSURE_PA, r);
+    add_chan(bl, "press.pressure_set", s->regulator, "pressure_set", ratio, KIND_PRESSURE_PA, -1);
+}
+
+static void add_chamber(struct builder *bl, const struct bench_station *s)
+{
+    uint8_t g = group_of(bl, s->chamber, "chamber");
+    add_chan(bl, "chamber.temperature", s->chamber, "temperature", 1.0, KIND_TEMPERATURE_K, g);
+    add_chan(bl, "chamber.temperature_set", s->chamber, "temperature_set", 1.0, KIND_TEMPERATURE_K, -1);
+    add_chan(bl, "chamber.mode", s->chamber, "mode", 1.0, KIND_STATE, -1);
+    add_chan(bl, "chamber.limit_high", s->chamber, "limit_high", 1.0, KIND_TEMPERATURE_K, -1);
+    add_chan(bl, "chamber.limit_low", s->chamber, "limit_low", 1.0, KIND_TEMPERATURE_K, -1);
+}
+
+int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr)
+{
+    const struct bench_station *s = &b->station[station];
+    memset(ret, 0, sizeof *ret);
+    struct builder bl = {.bench = b, .map = ret, .current_a = current_a};
+    if (!str_copy(ret->desc.bench, sizeof ret->desc.bench, b->name) || !str_copy(ret->desc.station, sizeof ret->desc.station, s->name)) {
+        return diag_at(reterr, E_RANGE, &s->pos, "the name of the bench or the station is too long");
+    }
+    ret->desc.pause_max_s = b->pause_max_s;
+    if (s->cycler != INST_NONE) {
+        add_cycler(&bl, s->cycler);
+        double deadline_s = (double)b->inst[s->cycler].driver->timeout_ms / 1000.0;
+        ret->desc.safe_s = deadline_s;
+    }
+    if (s->force != INST_NONE && s->regulator != INST_NONE) {
+        add_press(&bl, s);
+    }
+    if (s->chamber != INST_NONE) {
+        add_chamber(&bl, s);
+    }
+    return 0;
+}
