@@ -99,7 +99,7 @@ struct table {
 };
 void table_begin(struct table *t, unsigned n_columns, unsigned right, const char *const *headers);
 void table_cell(struct table *t, const char *fmt, ...) PRINTF(2, 3); /* row by row */
-void table_print(struct table *t, FILE *to); /* and frees */
+void table_print(struct table *t, FILE *to); /* and frees; to NULL: only frees */
 
 /* "1 h 12", "35 s" */
 const char *duration_text(double s, char *buf, size_t size);

@@ -52,7 +52,7 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
         printf("     pressure up to %s", value_text(c->pressure_max_pa, DIMS_PRESSURE, false, a, sizeof a));
         const struct bench_station *s = l->has_bench ? &l->bench.station[l->station] : NULL;
         if (s && s->regulator != INST_NONE) {
-            double ratio = M_PI * s->piston_m * s->piston_m / 4.0 / s->cell_area_m2;
+            double ratio = station_press_ratio(s);
             str_fixed(ratio, 1, 0, false, false, b, sizeof b);
             printf(" (x%s from %s to the stack)", b, l->bench.inst[s->regulator].name);
         }

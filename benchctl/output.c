@@ -141,7 +141,7 @@ void table_print(struct table *t, FILE *to)
     for (unsigned k = 0; k < cells; k += t->n_columns) {
         p = row_print(t, p, cells - k < t->n_columns ? cells - k : t->n_columns, width);
     }
-    if (t->out.n > 0) {
+    if (to && t->out.n > 0) {
         fwrite(t->out.p, 1, t->out.n, to);
     }
     text_done(&t->out);

@@ -218,7 +218,7 @@ static int open_inst(struct rig *r, int i, const uint16_t *ports, uint64_t seed,
     if (!in->emu) {
         return diag_at(reterr, E_UNSUPPORTED, &in->pos, "`%s` has no emulator", in->driver->name);
     }
-    struct emu_param p = {.unit = in->unit, .addressed = in->addressed, .n_ports = in->emu->n_ports, .error = draw_error(seed, (unsigned)i, ideal_errors(b))};
+    struct emu_param p = {.unit = in->unit, .addressed = in->addressed, .n_ports = in->emu->n_ports, .serial = in->serial, .error = draw_error(seed, (unsigned)i, ideal_errors(b))};
     memcpy(p.ports, ports, sizeof p.ports);
     int slot = host_add(&r->host[in->bus], &r->host_wiring[in->bus], in->emu, &p, r->world, seed * 64 + (uint64_t)i, 0, reterr);
     if (slot < 0) {

@@ -146,7 +146,6 @@ static int absorb_identity(bool right, bool other, struct outcome *out)
 static int line_absorb(struct inst *inst, const struct xfer *x, struct outcome *out)
 {
     const char *text = (const char *)x->rx;
-    char ack[8] = "OK Z 0";
 
     if (x->outcome != XFER_REPLY)
         return 0;
@@ -164,25 +163,24 @@ static int line_absorb(struct inst *inst, const struct xfer *x, struct outcome *
     case TAG_P: return absorb_number(out, text, "P", FAKE_P);
     case TAG_Q: return absorb_number(out, text, "Q", FAKE_Q);
     case TAG_SET: return absorb_set(inst, x, text, out);
-    default:
-        ack[5] = (char)('0' + x->tag - TAG_SAFE);
-        return strcmp(text, ack) == 0 ? 0 : E_GARBLED;
+    default: return strcmp(text, "OK Z") == 0 ? 0 : E_GARBLED;
     }
 }
 
 /* clang-format off */
-#define FAKE_LINE(end, late)                                                                       \
+#define FAKE_LINE(end, timeout, late)                                                              \
     {                                                                                              \
         .name = "fake-line", .title = "lines", .role = "fake", .wire = WIRE_LINE,                  \
-        .line_end = end, .timeout_ms = FAKE_TIMEOUT_MS, .late_ms = late, .chans = fake_chans,      \
+        .line_end = end, .timeout_ms = timeout, .late_ms = late, .chans = fake_chans,              \
         .state_size = 64, .plan_identify = line_plan_identify, .plan_poll = line_plan_poll,        \
         .plan_set = line_plan_set, .plan_safe = line_plan_safe, .absorb = line_absorb,             \
     }
 /* clang-format on */
-const struct driver fake_line_crlf = FAKE_LINE("\r\n", 160);
-const struct driver fake_line_cr = FAKE_LINE("\r", 160);
-const struct driver fake_line_lf = FAKE_LINE("\n", 160);
-const struct driver fake_line_hasty = FAKE_LINE("\r\n", 20);
+const struct driver fake_line_crlf = FAKE_LINE("\r\n", FAKE_TIMEOUT_MS, 160);
+const struct driver fake_line_cr = FAKE_LINE("\r", FAKE_TIMEOUT_MS, 160);
+const struct driver fake_line_lf = FAKE_LINE("\n", FAKE_TIMEOUT_MS, 160);
+const struct driver fake_line_hasty = FAKE_LINE("\r\n", FAKE_TIMEOUT_MS, 20);
+const struct driver fake_line_slow = FAKE_LINE("\r\n", FAKE_SLOW_MS, FAKE_SLOW_MS);
 
 /* ---- The driver of registers ---- */
 
@@ -249,16 +247,17 @@ static int modbus_absorb(struct inst *inst, const struct xfer *x, struct outcome
 }
 
 /* clang-format off */
-#define FAKE_MODBUS(late)                                                                          \
+#define FAKE_MODBUS(timeout, late)                                                                 \
     {                                                                                              \
         .name = "fake-modbus", .title = "registers", .role = "fake", .wire = WIRE_MODBUS,          \
-        .timeout_ms = FAKE_TIMEOUT_MS, .late_ms = late, .chans = fake_chans, .state_size = 64,     \
+        .timeout_ms = timeout, .late_ms = late, .chans = fake_chans, .state_size = 64,     \
         .plan_identify = modbus_plan_identify, .plan_poll = modbus_plan_poll,                      \
         .plan_set = modbus_plan_set, .plan_safe = modbus_plan_safe, .absorb = modbus_absorb,       \
     }
 /* clang-format on */
-const struct driver fake_modbus = FAKE_MODBUS(160);
-const struct driver fake_modbus_hasty = FAKE_MODBUS(20);
+const struct driver fake_modbus = FAKE_MODBUS(FAKE_TIMEOUT_MS, 160);
+const struct driver fake_modbus_hasty = FAKE_MODBUS(FAKE_TIMEOUT_MS, 20);
+const struct driver fake_modbus_slow = FAKE_MODBUS(FAKE_SLOW_MS, FAKE_SLOW_MS);
 
 /* ---- The emulator of lines ---- */
 
@@ -338,8 +337,14 @@ static void line_serve(struct fake_state *s, const char *text, nsec at, struct e
     } else if (text[0] == 'S') {
         line_set(s, text, reply, sizeof(reply));
     } else if (text[0] == 'Z') {
-        s->safe_seen[text[2] - '0']++;
-        FMT(reply, sizeof(reply), "OK Z %c", text[2]);
+        int k = text[2] - '0';
+
+        if (s->deaf[k] > 0) {
+            s->deaf[k]--;
+            return;
+        }
+        s->safe_seen[k]++;
+        (void)str_copy(reply, sizeof(reply), "OK Z");
     }
     if (reply[0])
         put_line(s, out, at, reply);
@@ -415,6 +420,10 @@ static int modbus_put_word(void *state, const struct emu_env *env, nsec now, uin
     (void)now;
     (void)fn;
     if (addr >= 30 && addr < 33) {
+        if (s->deaf[addr - 30] > 0) {
+            s->deaf[addr - 30]--;
+            return MODBUS_EX_FAILURE;
+        }
         s->safe_seen[addr - 30]++;
         return 0;
     }

@@ -2,9 +2,9 @@
  * carry the number of the request that they answer.
  *
  * Lines: "ID?" "M?" (three lines) | "P?" "Q?" polls | "S chan value" sets | "T" counts (never to be
- * repeated) | "Z k" safe, k = 0..2. Addressed lines put the unit's letter before requests and
- * replies. Registers: 100..102 identity | 0..1 and 10..14 polls | 20 + chan sets | 30..32 safe:
- * written 0.
+ * repeated) | "Z k" safe, all answered alike, k = 0..2. Addressed lines put the unit's letter
+ * before requests and replies. Registers: 100..102 identity | 0..1 and 10..14 polls | 20 + chan
+ * sets | 30..32 safe: written 0.
  */
 #ifndef TESTS_SUPPORT_FAKES_H
 #define TESTS_SUPPORT_FAKES_H
@@ -23,12 +23,15 @@ enum {
 };
 enum {
     FAKE_SAFE_REQUESTS = 3,
-    FAKE_TIMEOUT_MS = 50
+    FAKE_TIMEOUT_MS = 50,
+    FAKE_SLOW_MS = 2000
 };
 
 extern const struct driver fake_line_crlf, fake_line_cr, fake_line_lf, fake_modbus;
 /* The same with a late_ms shorter than replies can be late. */
 extern const struct driver fake_line_hasty, fake_modbus_hasty;
+/* And with a time-out and late_ms of FAKE_SLOW_MS. */
+extern const struct driver fake_line_slow, fake_modbus_slow;
 extern const struct emu fake_line_emu, fake_modbus_emu;
 
 struct fake_model { /* emu_param.model */
@@ -44,6 +47,7 @@ struct fake_state { /* of both emulators */
     nsec think;
     uint32_t n_p, n_q, n_t; /* requests seen */
     uint32_t safe_seen[FAKE_SAFE_REQUESTS];
+    uint8_t deaf[FAKE_SAFE_REQUESTS]; /* so many of that safe request go unheard */
     double value[3];
     uint32_t n_writes;
     struct line_reader reader;

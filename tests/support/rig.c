@@ -37,12 +37,12 @@ static void take_outcome(struct rig *r, const struct bus_report *report)
 {
     const struct outcome *o = report->outcome;
 
-    ck_assert(!o->overflow);
-    ck_assert_int_le(report->stamp, r->now);
+    RIG_CHECK(!o->overflow);
+    RIG_CHECK(report->stamp <= r->now);
     for (int i = 0; i < o->n_samples; i++) {
         const struct sample *s = &o->sample[i];
 
-        ck_assert_int_lt(s->chan, r->inst[report->inst].n_chans);
+        RIG_CHECK(s->chan < r->inst[report->inst].n_chans);
         r->last[report->inst][s->chan] = *s;
         r->last_at[report->inst][s->chan] = report->stamp;
         r->n_samples++;
@@ -66,20 +66,20 @@ static void take_end(struct rig *r, const struct bus_report *report)
 
     hash_bytes(r, &token, sizeof(token));
     if (report->job->internal) {
-        ck_assert_uint_eq(token, 0);
+        RIG_CHECK(token == 0);
         r->n_poll_done += end == RIG_DONE;
         r->n_poll_failed += end == RIG_FAILED;
         return;
     }
-    ck_assert_uint_gt(token, 0);
-    ck_assert_uint_lt(token, RIG_TOKENS_MAX);
-    ck_assert_msg(r->end[token] == RIG_OPEN, "token %u ended twice", token);
+    RIG_CHECK(token > 0);
+    RIG_CHECK(token < RIG_TOKENS_MAX);
+    RIG_CHECK(r->end[token] == RIG_OPEN);
     r->end[token] = (uint8_t)end;
     r->how[token] = (uint8_t)report->failure;
     r->ended_at[token] = r->now;
     r->n_open--;
     if (end == RIG_FAILED)
-        ck_assert_int_gt((int)strlen(report->text), 0);
+        RIG_CHECK(report->text[0] != '\0');
 }
 
 static void on_report(void *owner, const struct bus_report *report)
@@ -130,7 +130,7 @@ int rig_add(struct rig *r, const struct driver *driver, const struct emu *emu, u
     struct emu_param p = *emu_param;
     int i;
 
-    ck_assert_uint_le(driver->param_size, sizeof(r->param[0]));
+    RIG_CHECK(driver->param_size <= sizeof(r->param[0]));
     inst->driver = driver;
     inst->unit = unit;
     inst->addressed = emu_param->addressed;
@@ -143,10 +143,12 @@ int rig_add(struct rig *r, const struct driver *driver, const struct emu *emu, u
         chans[inst->n_chans] = driver->chans[inst->n_chans];
         inst->n_chans++;
     }
+    if (driver->setup)
+        RIG_CHECK(driver->setup(inst, NULL) == 0);
     i = bus_add(&r->bus, &r->bus_w, inst);
-    ck_assert_int_ge(i, 0);
+    RIG_CHECK(i >= 0);
     p.unit = unit;
-    ck_assert_int_eq(host_add(&r->host, &r->host_w, emu, &p, world, 7, r->now, NULL), i);
+    RIG_CHECK(host_add(&r->host, &r->host_w, emu, &p, world, 7, r->now, NULL) == i);
     return i;
 }
 
@@ -176,7 +178,7 @@ void rig_run(struct rig *r, nsec until)
             r->now = t;
             calls = 0;
         }
-        ck_assert_msg(calls < 1000, "time stands still");
+        RIG_CHECK(calls < 1000); /* time stands still */
         if (host <= r->now)
             host_work(&r->host, &r->host_w, r->now);
         else
@@ -191,14 +193,14 @@ int64_t rig_submit(struct rig *r, enum job_class class, enum job_kind kind, int 
     struct job job = {.class = (uint8_t) class, .kind = (uint8_t)kind, .inst = (uint8_t)inst};
     int rc;
 
-    ck_assert_uint_lt(r->next_token, RIG_TOKENS_MAX);
+    RIG_CHECK(r->next_token < RIG_TOKENS_MAX);
     job.chan = (uint16_t)chan;
     job.value = value;
     job.token = r->next_token++;
     r->n_open++;
     rc = bus_submit(&r->bus, &r->bus_w, r->now, &job);
     if (rc != 0) {
-        ck_assert_int_lt(rc, 0);
+        RIG_CHECK(rc < 0);
         r->n_open--;
         return rc;
     }
@@ -209,7 +211,7 @@ enum rig_end rig_await(struct rig *r, int64_t token, nsec most)
 {
     nsec until = r->now + most;
 
-    ck_assert_int_gt(token, 0);
+    RIG_CHECK(token > 0);
     while (r->end[token] == RIG_OPEN && r->now < until) {
         nsec host = host_due(&r->host, &r->host_w);
         nsec bus = bus_due(&r->bus, &r->bus_w);

@@ -1,0 +1,298 @@
+/* benchctl/plot_script.c - a picture in gnuplot's language.
+ *
+ * The data stand in the script, so that script and picture are all that is needed to draw it again
+ * or otherwise. Texts are in single quotes, where gnuplot replaces nothing: names of articles and
+ * channels come from outside, and a backtick in double quotes would run a command.
+ */
+#include "benchctl/plot_priv.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Told apart on white paper and by colour-blind eyes (dark blue, vermilion, green, purple ...). */
+static const char *const colours[] = {"#1f4e9c", "#d1541b", "#2a7f55", "#8a3f9e",
+                                      "#b08a00", "#3c9bc4", "#7a2f2f", "#666666"};
+
+/* ---- Words -------------------------------------------------------------------------------------- */
+
+/* Units as they are printed in pictures; the terminal keeps to ASCII. */
+static const char *pretty_unit(const char *text, size_t *ret_n)
+{
+    static const struct {
+        const char *plain, *pretty;
+    } words[] = {
+        {"degC", "\u00b0C"}, {"Mohm", "M\u03a9"}, {"kohm", "k\u03a9"}, {"mohm", "m\u03a9"},
+        {"uohm", "\u00b5\u03a9"}, {"ohm", "\u03a9"}, {"uAh", "\u00b5Ah"}, {"uA", "\u00b5A"},
+        {"uV", "\u00b5V"}, {"uWh", "\u00b5Wh"}, {"uW", "\u00b5W"}, {"+-", "\u00b1"},
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(words); i++) {
+        if (str_starts(text, words[i].plain)) {
+            *ret_n = strlen(words[i].plain);
+            return words[i].pretty;
+        }
+    }
+    return NULL;
+}
+
+static void put_quoted(struct text *t, const char *text, bool pretty)
+{
+    text_add_n(t, "'", 1);
+    for (const char *p = text; *p; p++) {
+        /* a unit stands alone: after a blank, and not in the middle of a name */
+        bool begins = p == text || p[-1] == ' ';
+        size_t n = 0;
+        const char *better = pretty && begins ? pretty_unit(p, &n) : NULL;
+
+        if (better && (p[n] == '\0' || strchr(" ,)/", p[n]))) {
+            text_add(t, "%s", better);
+            p += n - 1;
+        } else if (*p == '\'') {
+            text_add_n(t, "''", 2);
+        } else if ((unsigned char)*p < 0x20) {
+            text_add_n(t, " ", 1);
+        } else {
+            text_add_n(t, p, 1);
+        }
+    }
+    text_add_n(t, "'", 1);
+}
+
+static void put_set(struct text *t, const char *what, const char *text, const char *more, bool pretty)
+{
+    text_add(t, "set %s ", what);
+    put_quoted(t, text, pretty);
+    text_add(t, "%s\n", more);
+}
+
+static void put_number(struct text *t, double v)
+{
+    char buf[64];
+    size_t n = str_fixed(v, 6, 0, false, false, buf, sizeof(buf));
+
+    while (n > 1 && buf[n - 1] == '0') {
+        n--;
+    }
+    n -= buf[n - 1] == '.';
+    text_add_n(t, buf, n);
+}
+
+/* ---- Data --------------------------------------------------------------------------------------- */
+
+static void put_block(struct text *t, unsigned panel, unsigned k, const struct series *s, bool by_cycle)
+{
+    const struct plot_point *p = (const struct plot_point *)(const void *)s->points.p;
+
+    text_add(t, "$d%u_%u << EOD\n", panel, k);
+    for (size_t i = 0; i < s->points.n; i++) {
+        if (isfinite(p[i].x) && isfinite(p[i].y)) {
+            put_number(t, p[i].x);
+            text_add_n(t, " ", 1);
+            put_number(t, p[i].y);
+            if (by_cycle) {
+                text_add_n(t, " ", 1);
+                put_number(t, p[i].z);
+            }
+        }
+        text_add_n(t, "\n", 1); /* an empty line breaks the curve */
+    }
+    text_add(t, "EOD\n");
+}
+
+static bool has_points(const struct series *s)
+{
+    const struct plot_point *p = (const struct plot_point *)(const void *)s->points.p;
+
+    for (size_t i = 0; i < s->points.n; i++) {
+        if (isfinite(p[i].x) && isfinite(p[i].y)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool panel_has_points(const struct panel *p)
+{
+    bool any = false;
+
+    for (unsigned k = 0; k < p->n; k++) {
+        any = any || has_points(&p->series[k]);
+    }
+    return any;
+}
+
+/* ---- One panel ---------------------------------------------------------------------------------- */
+
+static void put_series(struct text *t, const struct panel *p, unsigned panel, unsigned k, enum plot_as as)
+{
+    static const char *const styles[] = {
+        [SERIES_LINE] = "lines", [SERIES_POINTS] = "points", [SERIES_BOTH] = "linespoints"};
+    static const unsigned marks[] = {7, 6, 9, 5, 11, 13, 4, 8};
+    const struct series *s = &p->series[k];
+
+    text_add(t, "$d%u_%u using 1:2%s with %s", panel, k, p->by_cycle ? ":3" : "", styles[s->style]);
+    if (s->second) {
+        text_add(t, " axes x1y2");
+    }
+    if (as != PLOT_TERMINAL) {
+        text_add(t, p->by_cycle ? " lc palette lw 1" : " lw 1.2 lc rgb '%s'", colours[k]);
+        if (s->style != SERIES_LINE) {
+            text_add(t, " pt %u ps 0.6", marks[k]);
+        }
+    }
+    if (s->title[0]) {
+        text_add(t, " title ");
+        put_quoted(t, s->title, as != PLOT_TERMINAL);
+    } else {
+        text_add(t, " notitle");
+    }
+}
+
+/* The colour scale says which cycle is which; its ticks are whole cycles. */
+static void put_palette(struct text *t, const struct panel *p)
+{
+    const struct plot_point *point = (const struct plot_point *)(const void *)p->series[0].points.p;
+    double low = INFINITY, high = -INFINITY;
+
+    for (size_t i = 0; i < p->series[0].points.n; i++) {
+        if (isfinite(point[i].y)) {
+            low = fmin(low, point[i].z);
+            high = fmax(high, point[i].z);
+        }
+    }
+    if (!(high > low)) {
+        high = low + 1.0;
+    }
+    text_add(t, "set palette defined (0 '#20407f', 0.35 '#2a8f8f', 0.65 '#8fae3a', 1 '#d1541b')\n");
+    text_add(t, "set cbrange [%.0f:%.0f]\nset cblabel 'cycle' offset -1\nset cbtics %.0f,%.0f\n", low, high,
+             low, fmax(1.0, ceil((high - low) / 6.0)));
+    text_add(t, "set colorbox user origin screen cbx, screen cby size screen 0.008, screen cbh\n");
+}
+
+static void put_panel(struct text *t, const struct picture *pic, unsigned i, enum plot_as as)
+{
+    const struct panel *p = &pic->panel[i];
+    bool pretty = as != PLOT_TERMINAL, first = true;
+
+    put_set(t, "title", p->title, pretty ? " font ',11'" : "", pretty);
+    put_set(t, "xlabel", p->x_label, "", pretty);
+    put_set(t, "ylabel", p->y_label, "", pretty);
+    if (p->y2_label[0]) {
+        put_set(t, "y2label", p->y2_label, "", pretty);
+        text_add(t, "set ytics nomirror\nset y2tics\n");
+    } else {
+        text_add(t, "unset y2label\nunset y2tics\nset ytics mirror\n");
+    }
+    if (p->by_cycle && pretty) {
+        put_palette(t, p);
+    }
+    text_add(t, p->whole_x ? "set xtics 1\nset xtics autofreq\nset format x '%%.0f'\n" : "set format x '%%g'\n");
+    text_add(t, "plot ");
+    for (unsigned k = 0; k < p->n; k++) {
+        if (has_points(&p->series[k])) {
+            text_add(t, "%s", first ? "" : ", \\\n     ");
+            put_series(t, p, i, k, as);
+            first = false;
+        }
+    }
+    text_add(t, "\n");
+}
+
+/* ---- The whole ---------------------------------------------------------------------------------- */
+
+static void put_terminal(struct text *t, const struct picture *p, const struct plot_target *to)
+{
+    switch (to->as) {
+    case PLOT_TERMINAL:
+        text_add(t, "set terminal dumb nofeed noenhanced size %u,%u\n", to->columns, to->rows);
+        break;
+    case PLOT_SVG:
+        text_add(t, "set terminal svg size 1130,800 dynamic noenhanced font 'sans-serif,12'"
+                    " background 'white'\n");
+        break;
+    case PLOT_PNG:
+        text_add(t, "set terminal pngcairo size 1754,1240 noenhanced font 'Sans,10' fontscale 1.55"
+                    " linewidth 1.5 pointscale 1.5 background 'white'\n");
+        break;
+    }
+    text_add(t, "set encoding utf8\n");
+    if (to->file) {
+        put_set(t, "output", to->file, "", false);
+    }
+    text_add(t, "set key outside above center horizontal samplen 2\n");
+    if (to->as != PLOT_TERMINAL) {
+        text_add(t, "set grid lc rgb '#dddddd' lw 0.6\nset border lc rgb '#444444' lw 0.8\n"
+                    "set tics nomirror textcolor rgb '#222222'\nset key font ',10'\n");
+        put_set(t, "multiplot title", p->title, " font ',13'", true);
+    } else {
+        put_set(t, "title", p->title, "", false);
+    }
+}
+
+struct box {
+    double x, y, w, h; /* of the paper below its title, from the lower left */
+};
+
+static struct box place(const struct picture *p, const bool *drawn, unsigned i)
+{
+    unsigned n = 0, at = 0;
+
+    for (unsigned k = 0; k < p->n; k++) {
+        at = k == i ? n : at;
+        n += drawn[k];
+    }
+    if (p->stacked || n < 3) {
+        return (struct box){0.0, (double)(n - 1 - at) / n, 1.0, 1.0 / n};
+    }
+    if (at == 0) {
+        return (struct box){0.0, 0.54, 1.0, 0.46};
+    }
+    return (struct box){(double)(at - 1) / (n - 1), 0.0, 1.0 / (n - 1), 0.54};
+}
+
+static void put_layout(struct text *t, const struct panel *p, struct box b)
+{
+    const double paper = 0.95; /* the title has the rest */
+    bool wide = b.w > 0.9;
+    double y = b.y * paper, h = b.h * paper;
+    char n[8][32];
+    const double v[8] = {b.x, y, b.w, h, b.x + (wide ? 0.07 : 0.062),
+                         b.x + b.w - (wide ? 0.07 : 0.062), y + 0.085, y + h - 0.075};
+
+    for (unsigned k = 0; k < 8; k++) {
+        str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));
+    }
+    text_add(t, "set origin %s,%s\nset size %s,%s\n", n[0], n[1], n[2], n[3]);
+    text_add(t, "set lmargin at screen %s\nset rmargin at screen %s\n", n[4], n[5]);
+    text_add(t, "set bmargin at screen %s\nset tmargin at screen %s\n", n[6], n[7]);
+    if (p->by_cycle) {
+        str_fixed(v[5] + 0.006, 4, 0, false, false, n[0], sizeof(n[0]));
+        str_fixed(v[7] - v[6], 4, 0, false, false, n[1], sizeof(n[1]));
+        text_add(t, "cbx = %s\ncby = %s\ncbh = %s\n", n[0], n[6], n[1]);
+    }
+}
+
+void plot_script(const struct picture *p, const struct plot_target *to, struct text *ret)
+{
+    bool drawn[PLOT_PANELS_MAX] = {false};
+
+    text_add(ret, "# %s\n# drawn by gnuplot; the data stand below\n", p->title);
+    for (unsigned i = 0; i < p->n; i++) {
+        drawn[i] = panel_has_points(&p->panel[i]);
+        for (unsigned k = 0; drawn[i] && k < p->panel[i].n; k++) {
+            put_block(ret, i, k, &p->panel[i].series[k], p->panel[i].by_cycle);
+        }
+    }
+    put_terminal(ret, p, to);
+    for (unsigned i = 0; i < p->n; i++) {
+        if (drawn[i]) {
+            if (to->as != PLOT_TERMINAL) {
+                put_layout(ret, &p->panel[i], place(p, drawn, i));
+            }
+            put_panel(ret, p, i, to->as);
+        }
+    }
+    if (to->as != PLOT_TERMINAL) {
+        text_add(ret, "unset multiplot\nunset output\n");
+    }
+}

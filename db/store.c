@@ -1,0 +1,328 @@
+/* db/store.c - a run from its first row to its end: begin, resume, commit, end. */
+#include "base/diag.h"
+#include "base/err.h"
+#include "base/str.h"
+#include "db/store_priv.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Begin ---- */
+
+static int next_number(struct store *s, int64_t *ret, struct diag *reterr)
+{
+    int64_t known = 0, highest = 0;
+    int rc = sql_int(s->lab, "SELECT coalesce(max(number), 0) FROM run", &known, reterr);
+
+    if (rc == 0)
+        rc = path_highest(s->dir, &highest, reterr); /* the catalogue may be younger than the files */
+    if (rc == 0)
+        *ret = (known > highest ? known : highest) + 1;
+    return rc;
+}
+
+static int catalogue_begin(struct store *s, struct diag *reterr)
+{
+    struct run_info info;
+    int rc = info_read(s->db, &info, reterr);
+
+    if (rc == 0)
+        rc = catalogue_put(s->lab, &info, NULL, false, reterr);
+    if (rc == 0)
+        rc = sql_exec(s->lab, "COMMIT", reterr);
+    return rc;
+}
+
+int store_begin(struct store *s, const struct store_run *run, const struct store_table *tables,
+                unsigned n_tables, const struct store_source *sources, unsigned n_sources,
+                int64_t *ret_number, struct diag *reterr)
+{
+    int64_t number = 0;
+    int rc;
+
+    if (s->db != NULL)
+        return diag_add(reterr, E_STATE, "run %lld is under way", (long long)s->number);
+    if (s->read_only)
+        return diag_add(reterr, E_IO, "the lab folder %s is read-only", s->dir);
+    /* the catalogue's write lock is held over the making of the file: numbers are given once */
+    rc = sql_exec(s->lab, "BEGIN IMMEDIATE", reterr);
+    if (rc < 0) {
+        diag_wrap(reterr, "cannot begin a run");
+        return rc;
+    }
+    rc = next_number(s, &number, reterr);
+    if (rc == 0)
+        rc = runfile_create(s, number, run, tables, n_tables, sources, n_sources, reterr);
+    if (rc == 0) {
+        rc = catalogue_begin(s, reterr);
+        if (rc < 0) {
+            runfile_detach(s);
+            runfile_remove(s->dir, number);
+        }
+    }
+    if (rc < 0) {
+        sqlite3_exec(s->lab, "ROLLBACK", NULL, NULL, NULL);
+        diag_wrap(reterr, "cannot begin a run");
+        return rc;
+    }
+    *ret_number = number;
+    return 0;
+}
+
+/* ---- Resume ---- */
+
+static int load_state(sqlite3 *db, const char *kind, uint8_t **ret, size_t *ret_n,
+                      struct diag *reterr)
+{
+    sqlite3_stmt *st;
+    int rc = sql_prepare(db, &st, reterr, "SELECT state FROM run_state WHERE kind = ?1");
+    int step;
+
+    if (rc < 0)
+        return rc;
+    sql_bind_text(st, 1, kind);
+    step = sqlite3_step(st);
+    *ret = NULL;
+    *ret_n = 0;
+    if (step == SQLITE_ROW) {
+        size_t n = (size_t)sqlite3_column_bytes(st, 0);
+
+        *ret = malloc(n > 0 ? n : 1);
+        if (*ret == NULL)
+            rc = diag_add(reterr, E_NOMEM, "out of memory");
+        else if (n > 0)
+            memcpy(*ret, sqlite3_column_blob(st, 0), n);
+        *ret_n = n;
+    } else if (step != SQLITE_DONE) {
+        rc = sql_fail(db, reterr, "state of the run");
+    }
+    sqlite3_finalize(st);
+    return rc;
+}
+
+/* Before the writer opens it: an ended run is left as it is, whatever its version. */
+static int check_open(const struct store *s, int64_t number, struct diag *reterr)
+{
+    struct run_file *f;
+    struct run_info info;
+    int rc = run_open(s->dir, number, &f, reterr);
+
+    if (rc < 0)
+        return rc;
+    rc = run_info(f, &info, reterr);
+    run_close(f);
+    if (rc == 0 && info.ended)
+        rc = diag_add(reterr, E_STATE, "it has ended: %s", info.verdict);
+    return rc;
+}
+
+static int resume(struct store *s, int64_t number, const struct store_table *tables,
+                  unsigned n_tables, uint8_t *state[2], size_t n[2], struct diag *reterr)
+{
+    int rc = check_open(s, number, reterr);
+
+    if (rc == 0)
+        rc = runfile_attach(s, number, reterr);
+    if (rc < 0)
+        return rc;
+    rc = tables_compare(&s->tables, tables, n_tables, reterr);
+    if (rc == 0)
+        rc = load_state(s->db, "run", &state[0], &n[0], reterr);
+    if (rc == 0)
+        rc = load_state(s->db, "world", &state[1], &n[1], reterr);
+    if (rc < 0)
+        runfile_detach(s);
+    return rc;
+}
+
+int store_resume(struct store *s, int64_t number, const struct store_table *tables,
+                 unsigned n_tables, uint8_t **ret_state, size_t *ret_n, uint8_t **ret_world,
+                 size_t *ret_n_world, struct diag *reterr)
+{
+    uint8_t *state[2] = {NULL, NULL};
+    size_t n[2] = {0, 0};
+    int rc;
+
+    if (s->db != NULL)
+        return diag_add(reterr, E_STATE, "run %lld is under way", (long long)s->number);
+    if (s->read_only)
+        return diag_add(reterr, E_IO, "the lab folder %s is read-only", s->dir);
+    rc = resume(s, number, tables, n_tables, state, n, reterr);
+    if (rc < 0) {
+        free(state[0]);
+        free(state[1]);
+        diag_wrap(reterr, "cannot go on with run %lld", (long long)number);
+        return rc;
+    }
+    *ret_state = state[0];
+    *ret_n = n[0];
+    *ret_world = state[1];
+    *ret_n_world = n[1];
+    return 0;
+}
+
+/* ---- Commit ---- */
+
+static int put_state(struct store *s, const char *kind, const uint8_t *state, size_t n)
+{
+    if (state == NULL)
+        return SQLITE_OK;
+    sql_bind_text(s->state, 1, kind);
+    sqlite3_bind_blob64(s->state, 2, state, n, SQLITE_STATIC);
+    return sql_run(s->state);
+}
+
+static int transaction_begin(struct store *s, struct diag *reterr)
+{
+    memcpy(s->before, s->pyramid, s->tables.n * sizeof(s->pyramid[0]));
+    errno = 0; /* sql_code looks at it */
+    if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
+    if (batch_apply(s) != SQLITE_OK)
+        return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
+    return 0;
+}
+
+static int transaction_commit(struct store *s, struct diag *reterr)
+{
+    errno = 0;
+    if (sqlite3_exec(s->db, "COMMIT", NULL, NULL, NULL) != SQLITE_OK)
+        return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
+    batch_clear(&s->batch);
+    return 0;
+}
+
+/* Back to the last commit; what was put since then is still in the batch. */
+static void transaction_undo(struct store *s, struct diag *reterr)
+{
+    if (!sqlite3_get_autocommit(s->db))
+        sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
+    memcpy(s->pyramid, s->before, s->tables.n * sizeof(s->pyramid[0]));
+    diag_hint(reterr, "%u rows are kept in memory and wait for the next commit", s->batch.records);
+}
+
+int store_commit(struct store *s, const uint8_t *state, size_t n, const uint8_t *world,
+                 size_t n_world, struct diag *reterr)
+{
+    int rc;
+
+    if (s->db == NULL)
+        return diag_add(reterr, E_STATE, "no run is under way");
+    rc = transaction_begin(s, reterr);
+    if (rc == 0 && (put_state(s, "run", state, n) != SQLITE_OK ||
+                    put_state(s, "world", world, n_world) != SQLITE_OK))
+        rc = sql_fail(s->db, reterr, "state of run %lld", (long long)s->number);
+    if (rc == 0)
+        rc = transaction_commit(s, reterr);
+    if (rc < 0)
+        transaction_undo(s, reterr);
+    return rc;
+}
+
+unsigned store_pending(const struct store *s)
+{
+    return s->batch.records;
+}
+
+/* ---- End ---- */
+
+static int put_end(struct store *s, const struct store_end *end, const char *rows_sha256,
+                   struct diag *reterr)
+{
+    sqlite3_stmt *st;
+    int rc = sql_prepare(s->db, &st, reterr,
+                         "UPDATE run SET ended = 1, duration_s = ?1, verdict = ?2, cause = ?3,"
+                         " text = ?4, exit_code = ?5, events = ?6, guard_evaluations = ?7,"
+                         " virtual_speed = ?8, rows_sha256 = ?9");
+
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_double(st, 1, nsec_to_s(end->t));
+    sql_bind_text(st, 2, end->verdict);
+    sql_bind_text(st, 3, end->cause);
+    sql_bind_text(st, 4, end->text);
+    sqlite3_bind_int(st, 5, end->exit_code);
+    sqlite3_bind_int64(st, 6, (sqlite3_int64)end->events);
+    sqlite3_bind_int64(st, 7, (sqlite3_int64)end->guard_evaluations);
+    sql_bind_real(st, 8, end->virtual_speed);
+    sql_bind_text(st, 9, rows_sha256);
+    if (sql_run(st) != SQLITE_OK)
+        rc = sql_fail(s->db, reterr, "end of run %lld", (long long)s->number);
+    sqlite3_finalize(st);
+    return rc;
+}
+
+/* Everything that makes it an ended run, in the one transaction. */
+static int end_in_file(struct store *s, const struct store_end *end, char sha[65],
+                       struct diag *reterr)
+{
+    int rc = transaction_begin(s, reterr);
+
+    for (unsigned i = 0; i < s->tables.n && rc == 0; i++) {
+        if (pyramid_rest(&s->pyramid[i], &s->tables.table[i], s->bucket) != SQLITE_OK)
+            rc = sql_fail(s->db, reterr, "pyramid of run %lld", (long long)s->number);
+    }
+    if (rc == 0)
+        rc = tables_sha256(s->db, &s->tables, sha, reterr);
+    if (rc == 0)
+        rc = put_end(s, end, sha, reterr);
+    if (rc == 0)
+        rc = sql_exec(s->db, "DELETE FROM run_state", reterr);
+    if (rc == 0)
+        rc = transaction_commit(s, reterr);
+    if (rc < 0)
+        transaction_undo(s, reterr);
+    return rc;
+}
+
+/* The file is complete; what follows makes it fit for an archive. The first thing that goes wrong
+ * is told, the rest is done all the same. */
+static int wrap_up(struct store *s, struct diag *reterr)
+{
+    char path[DB_PATH_MAX], hex[65];
+    struct run_info info;
+    int rc = info_read(s->db, &info, reterr);
+    bool known = rc == 0, settled;
+    int next = runfile_verify(s->db, s->number, reterr);
+
+    rc = rc < 0 ? rc : next;
+    next = runfile_settle(s->db, reterr);
+    rc = rc < 0 ? rc : (next < 0 ? next : 0);
+    settled = next == 1;
+    runfile_detach(s);
+    if (settled) {
+        next = path_run(path, sizeof(path), s->dir, s->number, ".run", reterr);
+        if (next == 0)
+            next = path_sha256(path, hex, reterr);
+        rc = rc < 0 ? rc : next;
+        settled = next == 0;
+    }
+    if (known) {
+        next = catalogue_put(s->lab, &info, settled ? hex : NULL, settled, reterr);
+        rc = rc < 0 ? rc : next;
+    }
+    return rc;
+}
+
+int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256[65],
+              struct diag *reterr)
+{
+    char sha[65];
+    int rc;
+
+    if (s->db == NULL)
+        return diag_add(reterr, E_STATE, "no run is under way");
+    rc = end_in_file(s, end, sha, reterr);
+    if (rc < 0) {
+        diag_wrap(reterr, "cannot end run %lld", (long long)s->number);
+        return rc;
+    }
+    rc = wrap_up(s, reterr);
+    if (rc < 0) {
+        diag_wrap(reterr, "run %lld has ended and its rows are safe, but", (long long)s->number);
+        return rc;
+    }
+    memcpy(ret_rows_sha256, sha, sizeof(sha));
+    return 0;
+}

@@ -1,0 +1,126 @@
+/* db/store.h - run files and the lab catalogue, the writing side. The only room that sees sqlite3.h (with db/read.h).
+ *
+ * A run file (runs/NNNNNN.run) is one SQLite database per run: run, source, channel, step, step_summary, event, anchor, frame, note, measure, register_value, run_state and one sample
+ * table per group of channels (t_s, step, cycle, one REAL column a channel, quality), plus a min/max pyramid for plots. STRICT, foreign keys, user_version,
+ * application_id 0x42454e43 ("BENC"). The API speaks in batches over all runs of a bench, as the spool will: rows are put, store_commit() makes them durable.
+ *
+ * Under the virtual clock commits are by row count; a commit also overwrites the run's encoded state (and, for a virtual bench, the world's) in the same
+ * transaction, so that what is in the file is one instant.
+ */
+#ifndef DB_STORE_H
+#define DB_STORE_H
+
+#include "base/attr.h"
+#include "base/chan.h"
+#include "base/nsec.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct diag;
+struct store;
+
+enum { STORE_COLUMNS_MAX = 12 };
+
+struct store_run {             /* the first row of a run file */
+    const char *procedure, *version, *title, *article, *bench, *station;
+    const char *program_hash;  /* 64 hex digits */
+    const char *build;         /* version of the program that made it */
+    bool is_virtual;
+    uint64_t seed;
+    nsec wall_start;           /* ns since the epoch, UTC */
+    double capacity_c, area_m2; /* NaN: not given */
+};
+struct store_column {
+    const char *name;          /* "voltage_v": made by the caller from chan_kind_info suffix */
+    const char *channel;       /* "cell.voltage" */
+    enum chan_kind kind;
+    double accuracy_reading, accuracy_offset, resolution; /* kept with the data */
+};
+struct store_table {
+    const char *name;          /* group: "cycler" */
+    const char *instrument, *driver, *identity;
+    unsigned n;
+    struct store_column column[STORE_COLUMNS_MAX];
+    bool counts;               /* has charge_ah, energy_wh columns behind the channels (the cycler's) */
+};
+
+/* Lab folder: lab.db and runs/ are made when absent. */
+int lab_open(const char *dir, struct store **ret, struct diag *reterr) MUST_USE;
+void lab_close(struct store *s);
+
+/* A new run file; its number. sources: texts of procedure, article, bench and what they called, with names; stored with their SHA-256. */
+struct store_source {
+    const char *kind, *name, *text; /* "procedure", "formation.yaml", ... */
+    size_t n;
+};
+int store_begin(struct store *s, const struct store_run *run, const struct store_table *tables, unsigned n_tables, const struct store_source *sources, unsigned n_sources,
+                int64_t *ret_number, struct diag *reterr) MUST_USE;
+/* Go on with a run file that has not ended: rows after its last commit are not there by construction. Loads the states (heap; the caller frees). E_NOENT, E_STATE when it has ended. */
+int store_resume(struct store *s, int64_t number, const struct store_table *tables, unsigned n_tables, uint8_t **ret_state, size_t *ret_n, uint8_t **ret_world, size_t *ret_n_world,
+                 struct diag *reterr) MUST_USE;
+
+/* Rows: kept in the open transaction; no allocation per row. All return 0 or E_IO / E_FULL (disk): the run then gets STORE_BEHIND. t: run time. */
+struct store_row {
+    unsigned table;
+    nsec t;
+    uint32_t step, cycle;          /* number of the act; cycle */
+    const double *value;           /* n columns; NaN is NULL */
+    const uint8_t *quality;        /* n; all Q_OK: NULL in the file, else one byte a column */
+    double charge_ah, energy_wh;   /* tables with counts */
+};
+int store_sample(struct store *s, const struct store_row *row) MUST_USE;
+struct store_event {
+    uint64_t seq;
+    nsec t;
+    const char *kind;              /* "sample" events are not journalled; set_confirmed, edge, operator, trip, state, alarm ... */
+    const char *channel;           /* or NULL */
+    double value;                  /* NaN: NULL */
+    const char *text;              /* or NULL */
+};
+int store_event(struct store *s, const struct store_event *e) MUST_USE;
+struct store_step {                /* at FX_STEP_BEGIN */
+    uint32_t number;
+    nsec began;
+    uint32_t cycle;
+    const char *name, *verb, *file;
+    int line;
+};
+int store_step_begin(struct store *s, const struct store_step *step) MUST_USE;
+struct store_summary {             /* at FX_STEP_END, plain numbers in the field's units */
+    uint32_t number, cycle;
+    nsec ended;
+    const char *cause, *end_name;
+    double charge_ah, energy_wh;   /* signed */
+    double charge_in_ah, charge_out_ah, energy_in_wh, energy_out_wh;
+    double v_first, v_last, v_min, v_max, i_min, i_max, temperature_min_k, temperature_max_k, pressure_min_pa, pressure_max_pa, pressure_mean_pa;
+};
+int store_step_end(struct store *s, const struct store_summary *summary) MUST_USE;
+int store_measure(struct store *s, nsec t, uint32_t step, uint32_t cycle, const char *name, double value, const char *unit) MUST_USE;
+int store_note(struct store *s, nsec t, const char *level, const char *text) MUST_USE; /* level: note, info, warn, severe */
+int store_register(struct store *s, nsec t, const char *name, double value, const char *unit) MUST_USE;
+int store_frame(struct store *s, const char *bus, nsec t, char direction, const char *inst, const uint8_t *bytes, size_t n) MUST_USE; /* flight recorder, on trip or fault */
+int store_identity(struct store *s, unsigned table, const char *identity) MUST_USE; /* what the instrument said it is */
+int store_anchor(struct store *s, nsec mono, nsec wall) MUST_USE;
+
+/* Make everything so far durable together with the states (NULL: unchanged). rows_pending: for the owner's rule. */
+int store_commit(struct store *s, const uint8_t *state, size_t n, const uint8_t *world, size_t n_world, struct diag *reterr) MUST_USE;
+unsigned store_pending(const struct store *s);
+
+struct store_end {
+    nsec t;
+    const char *verdict, *cause, *text; /* "done", "tripped" ... */
+    int exit_code;
+    uint64_t events, guard_evaluations;
+    double virtual_speed;          /* NaN on a real bench */
+};
+/* Close the run: pyramid rest, states deleted, checkpoint, journal_mode=DELETE, integrity check, SHA-256 over all sample rows and of the file into the catalogue. */
+int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256[65], struct diag *reterr) MUST_USE;
+
+/* Articles in the catalogue (benchctl article): upsert with the file's text; history kept. */
+int lab_article_put(struct store *s, const char *name, const char *barcode, const char *kind, const char *text, nsec wall, struct diag *reterr) MUST_USE;
+/* Text of an article by name or barcode (heap). E_NOENT. */
+int lab_article_get(struct store *s, const char *name_or_barcode, char **ret_text, struct diag *reterr) MUST_USE;
+
+#endif

@@ -1,0 +1,498 @@
+/* procedures/engine/emit.c - nodes, their types, and the stack code they become. Constants are folded when nodes are made, so that bounds can be seen. */
+#include "procedures/engine/compile_priv.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- Nodes ---- */
+
+int node_add(struct comp *c, struct node n)
+{
+    if (c->n_nodes >= NODES_MAX) {
+        FAIL(c, E_FULL, NULL, "one step holds too many expressions");
+        c->n_nodes = 0;
+        return NODE_NONE;
+    }
+    c->node[c->n_nodes] = n;
+    return (int)c->n_nodes++;
+}
+
+int node_const(struct comp *c, double v, struct type t)
+{
+    return node_add(c, (struct node){.op = INSN_CONST, .l = NODE_NONE, .r = NODE_NONE, .v = v, .t = t});
+}
+
+int node_chan(struct comp *c, chan_id chan)
+{
+    const struct chan_kind_info *k = chan_kind_info(c->p->station.chan[chan].kind);
+
+    return node_add(c, (struct node){.op = INSN_CHAN, .a = chan, .l = NODE_NONE, .r = NODE_NONE, .t = {.dims = k->dims, .point = k->point}});
+}
+
+bool node_is_const(const struct comp *c, int n)
+{
+    return n != NODE_NONE && c->node[n].op == INSN_CONST && !c->node[n].t.any;
+}
+
+static bool fold1(enum insn_op op, double x, double *ret)
+{
+    if (op == INSN_NEG)
+        *ret = -x;
+    else if (op == INSN_ABS)
+        *ret = fabs(x);
+    else
+        return false;
+    return true;
+}
+
+static bool fold2(enum insn_op op, double x, double y, double *ret)
+{
+    if (op == INSN_ADD)
+        *ret = x + y;
+    else if (op == INSN_SUB)
+        *ret = x - y;
+    else if (op == INSN_MUL)
+        *ret = x * y;
+    else if (op == INSN_DIV)
+        *ret = fabs(y) > 0.0 ? x / y : (double)NAN;
+    else if (op == INSN_MIN)
+        *ret = y < x ? y : x;
+    else if (op == INSN_MAX)
+        *ret = y > x ? y : x;
+    else
+        return false;
+    return true;
+}
+
+int node_op1(struct comp *c, enum insn_op op, int l, struct type t)
+{
+    double v;
+
+    if (node_is_const(c, l) && fold1(op, c->node[l].v, &v))
+        return node_const(c, v, t);
+    return node_add(c, (struct node){.op = (uint8_t)op, .l = (int16_t)l, .r = NODE_NONE, .t = t, .at = c->node[l].at, .n = c->node[l].n});
+}
+
+int node_op2(struct comp *c, enum insn_op op, int l, int r, struct type t)
+{
+    double v;
+
+    if (node_is_const(c, l) && node_is_const(c, r) && fold2(op, c->node[l].v, c->node[r].v, &v))
+        return node_add(c, (struct node){.op = INSN_CONST, .l = NODE_NONE, .r = NODE_NONE, .v = v, .t = t, .at = c->node[l].at, .n = c->node[l].n});
+    return node_add(c, (struct node){.op = (uint8_t)op, .l = (int16_t)l, .r = (int16_t)r, .t = t, .at = c->node[l].at, .n = c->node[l].n});
+}
+
+int node_window(struct comp *c, enum window_kind kind, int l, bool over_step, double span_s, struct type t)
+{
+    return node_add(c, (struct node){.op = INSN_WINDOW, .window = (uint8_t)kind, .over_step = over_step, .l = (int16_t)l, .r = NODE_NONE, .v = span_s, .t = t});
+}
+
+int node_hold(struct comp *c, int l, double hold_s)
+{
+    return node_add(c, (struct node){.op = INSN_HOLD, .l = (int16_t)l, .r = NODE_NONE, .v = hold_s, .t = TYPE_BOOL, .at = c->node[l].at, .n = c->node[l].n});
+}
+
+/* ---- Types ---- */
+
+const char *type_name(const struct type *t, char *buf, size_t size)
+{
+    const bool temperature = dims_equal(t->dims, DIMS_TEMPERATURE);
+
+    if (t->boolean)
+        str_copy(buf, size, "a condition");
+    else if (t->words || t->text)
+        str_copy(buf, size, "a word");
+    else if (t->any)
+        str_copy(buf, size, "anything");
+    else if (temperature)
+        str_copy(buf, size, t->point ? "temperature (degC)" : "temperature difference (K)");
+    else
+        dims_name(t->dims, buf, size);
+    return buf;
+}
+
+int convert_current(struct comp *c, int root)
+{
+    const struct type current = TYPE_OF(DIMS_CURRENT);
+    struct node x;
+    int k = NODE_NONE;
+
+    if (root == NODE_NONE)
+        return root;
+    x = c->node[root];
+    if (dims_equal(x.t.dims, DIMS_CRATE))
+        k = node_add(c, (struct node){.op = INSN_ONE_C, .l = NODE_NONE, .r = NODE_NONE, .t = {.dims = {.a = 1, .crate = -1}}});
+    else if (dims_equal(x.t.dims, DIMS_CURRENT_DENSITY) && !isnan(c->p->area_m2))
+        k = node_const(c, c->p->area_m2, TYPE_OF(DIMS_AREA));
+    else if (dims_equal(x.t.dims, DIMS_CURRENT_DENSITY) && c->open_article)
+        k = node_const(c, NAN, TYPE_OF(DIMS_AREA));
+    if (k == NODE_NONE)
+        return root;
+    root = node_op2(c, INSN_MUL, root, k, current);
+    if (root != NODE_NONE) {
+        c->node[root].at = x.at;
+        c->node[root].n = x.n;
+    }
+    return root;
+}
+
+static const char *example_unit(struct type t)
+{
+    static const struct {
+        struct dims dims;
+        const char *unit;
+    } units[] = {{DIM_VOLTAGE, "V"}, {DIM_CURRENT, "mA"}, {DIM_TIME, "min"}, {DIM_PRESSURE, "MPa"}, {DIM_CHARGE, "mAh"}, {DIM_FORCE, "N"}, {DIM_RESISTANCE, "ohm"}, {DIM_POWER, "W"}};
+
+    if (dims_equal(t.dims, DIMS_TEMPERATURE))
+        return t.point ? "degC" : "K";
+    for (size_t i = 0; i < ARRAY_LEN(units); i++)
+        if (dims_equal(units[i].dims, t.dims))
+            return units[i].unit;
+    return NULL;
+}
+
+bool type_want(struct comp *c, const struct src *s, int root, struct type want, const char *what)
+{
+    const struct node *x = &c->node[root];
+    struct diag_pos pos;
+    char a[48], b[48];
+
+    if (x->t.any || (want.boolean && x->t.boolean))
+        return true;
+    if (!want.boolean && !x->t.boolean && !x->t.words && !x->t.text && dims_equal(x->t.dims, want.dims) && x->t.point == want.point)
+        return true;
+    FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is %s, but this is %s", what, type_name(&want, a, sizeof(a)), type_name(&x->t, b, sizeof(b)));
+    size_t digits = x->at < s->n ? strspn(s->text + x->at, "-.0123456789") : 0;
+    const char *unit = example_unit(want);
+
+    if (digits > 0 && digits < 24 && unit && x->op == INSN_CONST && x->n < 40)
+        HINT(c, "did you mean %.*s %s?", (int)digits, s->text + x->at, unit);
+    return false;
+}
+
+/* ---- Code ---- */
+
+struct emitter {
+    struct comp *c;
+    uint64_t groups;
+    unsigned depth, deepest, level;
+};
+
+static void put(struct emitter *e, enum insn_op op, uint16_t a, double v, int change)
+{
+    struct program *p = e->c->p;
+    uint32_t i = TABLE_ADD(e->c, code, CODE_MAX);
+
+    p->code[i] = (struct insn){.op = (uint16_t)op, .a = a, .v = v};
+    p->n_code = i + 1;
+    e->depth = (unsigned)((int)e->depth + change);
+    if (e->depth > e->deepest)
+        e->deepest = e->depth;
+}
+
+static uint64_t group_bit(const struct program *p, chan_id chan)
+{
+    return chan != CHAN_NONE && p->station.chan[chan].group < 64 ? UINT64_C(1) << p->station.chan[chan].group : 0;
+}
+
+static uint64_t insn_groups(const struct emitter *e, enum insn_op op, uint16_t a)
+{
+    const struct program *p = e->c->p;
+
+    switch (op) {
+    case INSN_CHAN:
+    case INSN_KNOWN: return group_bit(p, a);
+    case INSN_STEP_CHARGE:
+    case INSN_SOC: return group_bit(p, p->role.current);
+    case INSN_STEP_ENERGY:
+    case INSN_RESISTANCE: return group_bit(p, p->role.current) | group_bit(p, p->role.voltage);
+    case INSN_IN_CV: return group_bit(p, p->role.voltage);
+    case INSN_WINDOW: return p->exprs[p->windows[a].expr].groups;
+    case INSN_CONST:
+    case INSN_SETPOINT:
+    case INSN_REG:
+    case INSN_STEP_TIME:
+    case INSN_RUN_TIME:
+    case INSN_ONE_C:
+    case INSN_CYCLE:
+    case INSN_CAUSE:
+    case INSN_ADD:
+    case INSN_SUB:
+    case INSN_MUL:
+    case INSN_DIV:
+    case INSN_MOD:
+    case INSN_NEG:
+    case INSN_ABS:
+    case INSN_MIN:
+    case INSN_MAX:
+    case INSN_LT:
+    case INSN_LE:
+    case INSN_GT:
+    case INSN_GE:
+    case INSN_EQ:
+    case INSN_NE:
+    case INSN_AND:
+    case INSN_OR:
+    case INSN_NOT:
+    case INSN_HOLD:
+    case INSN_ENDED_BY: break;
+    }
+    return 0;
+}
+
+/* Windows over the same thing share one, so that a loop over steps does not use them up. Their code was emitted before. */
+static uint16_t window_index(struct comp *c, const struct node *n, expr_id inner)
+{
+    struct program *p = c->p;
+    const struct expr *a = &p->exprs[inner];
+    uint32_t i;
+
+    for (uint16_t w = 0; w < p->n_windows; w++) {
+        const struct window *old = &p->windows[w];
+        const struct expr *b = &p->exprs[old->expr];
+        bool same = old->kind == n->window && old->over_step == n->over_step && old->span_s <= n->v && old->span_s >= n->v && a->n == b->n;
+
+        for (uint16_t k = 0; same && k < a->n; k++) {
+            const struct insn *x = &p->code[a->start + k], *y = &p->code[b->start + k];
+
+            same = x->op == y->op && x->a == y->a && memcmp(&x->v, &y->v, sizeof(x->v)) == 0;
+        }
+        if (same)
+            return w;
+    }
+    i = TABLE_ADD(c, windows, PROG_WINDOWS_MAX);
+    p->windows[i] = (struct window){.kind = n->window, .over_step = n->over_step, .expr = inner, .span_s = n->v};
+    p->n_windows = (uint16_t)(i + 1);
+    return (uint16_t)i;
+}
+
+static uint16_t hold_index(struct comp *c)
+{
+    if (c->p->n_holds >= PROG_HOLDS_MAX) {
+        if (!c->full)
+            FAIL(c, E_FULL, NULL, "too many conditions with `for` (%d at most)", PROG_HOLDS_MAX);
+        c->full = true;
+        return 0;
+    }
+    return c->p->n_holds++;
+}
+
+/* Windows inside a tree are emitted first, as expressions of their own. */
+static void emit_windows(struct comp *c, int n, unsigned level)
+{
+    struct node *x = &c->node[n];
+
+    if (level > NODES_MAX)
+        return;
+    if (x->l != NODE_NONE)
+        emit_windows(c, x->l, level + 1);
+    if (x->r != NODE_NONE)
+        emit_windows(c, x->r, level + 1);
+    if (x->op != INSN_WINDOW || x->l == NODE_NONE)
+        return;
+    x->a = window_index(c, x, expr_emit(c, x->l, NULL));
+    x->l = NODE_NONE;
+}
+
+static void emit_node(struct emitter *e, int n)
+{
+    const struct node x = e->c->node[n];
+    uint16_t a = x.a;
+    int change = 1;
+
+    if (x.l != NODE_NONE) {
+        emit_node(e, x.l);
+        change--;
+    }
+    if (x.r != NODE_NONE) {
+        emit_node(e, x.r);
+        change--;
+    }
+    if (x.op == INSN_HOLD)
+        a = hold_index(e->c);
+    e->groups |= insn_groups(e, (enum insn_op)x.op, a);
+    put(e, (enum insn_op)x.op, a, x.v, change);
+}
+
+/* The source line of a place, kept for messages about bounds: neighbouring expressions share it. */
+static const char *keep_line(struct comp *c, const char *text)
+{
+    const struct program *p = c->p;
+    size_t n;
+
+    if (!text)
+        return NULL;
+    n = strcspn(text, "\n");
+    for (uint16_t i = p->n_exprs; i > 0 && i + 4 > p->n_exprs; i--) {
+        const char *old = p->exprs[i - 1].place.text;
+
+        if (old && strlen(old) == n && memcmp(old, text, n) == 0)
+            return old;
+    }
+    return arena_dup_n(&c->p->arena, text, n);
+}
+
+static struct diag_pos keep_place(struct comp *c, const struct diag_pos *pos)
+{
+    struct diag_pos kept = *pos;
+
+    kept.text = keep_line(c, pos->text);
+    kept.file = pos->file && c->file < c->p->n_files && strcmp(c->p->files[c->file], pos->file) == 0 ? c->p->files[c->file] : pos->file ? program_text(c->p, text_str(c, pos->file)) : NULL;
+    return kept;
+}
+
+static expr_id emit_tree(struct comp *c, int root, const char *source, size_t n, const struct diag_pos *pos)
+{
+    struct program *p = c->p;
+    struct emitter e = {.c = c};
+    struct diag_pos place;
+    uint32_t start, i;
+
+    if (root == NODE_NONE)
+        return PROG_NONE;
+    emit_windows(c, root, 0);
+    place = keep_place(c, pos);
+    start = p->n_code;
+    emit_node(&e, root);
+    if (e.deepest > PROG_STACK_MAX)
+        FAIL(c, E_FULL, pos, "the expression is too deep");
+    i = TABLE_ADD(c, exprs, TABLE_MAX);
+    const struct type t = c->node[root].t;
+
+    p->exprs[i] = (struct expr){.start = start,
+                                .n = (uint16_t)(p->n_code - start),
+                                .point = t.point,
+                                .boolean = t.boolean,
+                                .dims = t.dims,
+                                .groups = e.groups,
+                                .source = source ? text_intern(c, source, n) : PROG_NONE,
+                                .place = place};
+    p->n_exprs = (uint16_t)(i + 1);
+    return (expr_id)i;
+}
+
+expr_id expr_emit(struct comp *c, int root, const char *source)
+{
+    return emit_tree(c, root, source, source ? strlen(source) : 0, &c->place);
+}
+
+expr_id expr_emit_src(struct comp *c, int root, const struct src *s)
+{
+    struct src part = src_part(s, 0, s->n);
+
+    return emit_tree(c, root, s->text, s->n, &part.pos);
+}
+
+expr_id expr_emit_node(struct comp *c, int root, const struct conf_node *n)
+{
+    struct src s = src_value(n);
+
+    return expr_emit_src(c, root, &s);
+}
+
+/* ---- Whole scalars ---- */
+
+int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what)
+{
+    struct src s = src_value(n);
+    struct parser ps;
+    int root;
+
+    if (n->kind != CONF_SCALAR) {
+        FAIL(c, E_SYNTAX, &n->pos, "%s is one value", what);
+        return NODE_NONE;
+    }
+    parse_begin(&ps, c, &s, use);
+    root = parse_condition(&ps);
+    if (root == NODE_NONE || !parse_end(&ps))
+        return NODE_NONE;
+    if (dims_equal(want.dims, DIMS_CURRENT))
+        root = convert_current(c, root);
+    return root != NODE_NONE && type_want(c, &s, root, want, what) ? root : NODE_NONE;
+}
+
+expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what)
+{
+    int root = node_of(c, n, want, use, what);
+
+    return expr_emit_node(c, root, n);
+}
+
+bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what, double *ret)
+{
+    int root = node_of(c, n, want, 0, what);
+
+    if (root == NODE_NONE)
+        return false;
+    if (c->node[root].t.any) {
+        *ret = NAN;
+        return true;
+    }
+    if (!node_is_const(c, root)) {
+        FAIL(c, E_INVALID, &n->pos, "%s has to be known before the run", what);
+        return false;
+    }
+    *ret = c->node[root].v;
+    return true;
+}
+
+static bool range_side(struct parser *ps, struct type want, const char *what, double *ret)
+{
+    struct comp *c = ps->c;
+    int n = parse_sum(ps);
+
+    if (n == NODE_NONE)
+        return false;
+    if (dims_equal(want.dims, DIMS_CURRENT))
+        n = convert_current(c, n);
+    if (n == NODE_NONE)
+        return false;
+    const struct node x = c->node[n];
+
+    if (!x.t.any && !want.any && dims_equal(x.t.dims, DIMS_NONE) && !dims_equal(want.dims, DIMS_NONE) && x.op == INSN_CONST && !x.t.boolean) {
+        char buf[48];
+
+        parse_fail(ps, E_UNIT, x.at, x.n, "%s: %.*s has no unit; it is %s", what, (int)(x.n < 30 ? x.n : 30), ps->src->text + x.at, type_name(&want, buf, sizeof(buf)));
+        HINT(c, "both ends carry their unit, as in 2 V .. 4 V");
+        return false;
+    }
+    if (!want.any && !type_want(c, ps->src, n, want, what)) {
+        ps->failed = true;
+        return false;
+    }
+    if (x.op != INSN_CONST && !(x.op == INSN_MUL && c->open_article)) {
+        parse_fail(ps, E_INVALID, x.at, x.n, "the ends of a range are known before the run");
+        return false;
+    }
+    *ret = x.op == INSN_CONST ? x.v : (double)NAN;
+    return true;
+}
+
+bool parse_range(struct parser *ps, struct type want, const char *what, struct range *ret)
+{
+    struct range r = {-INFINITY, INFINITY};
+    size_t at = ps->tok.at;
+    bool lower = false, upper;
+
+    if (!(ps->tok.kind == TOK_OP && strcmp(ps->tok.op, "..") == 0)) {
+        lower = true;
+        if (!range_side(ps, want, what, &r.lo))
+            return false;
+    }
+    if (!parse_op(ps, "..")) {
+        parse_fail(ps, E_SYNTAX, at, ps->src->n - at, "%s is a range", what);
+        HINT(ps->c, "write A .. B, `.. B` or `A ..`");
+        return false;
+    }
+    upper = ps->tok.kind != TOK_END && !parse_is_word(ps, "for") && !parse_is_word(ps, "by");
+    if (upper && !range_side(ps, want, what, &r.hi))
+        return false;
+    if (!lower && !upper) {
+        parse_fail(ps, E_SYNTAX, at, 2, "a range needs at least one end");
+        return false;
+    }
+    *ret = r;
+    return true;
+}

@@ -1,0 +1,371 @@
+/* procedures/engine/params.c - parameters: constants of the program, from the file, from --set or from a call. What a call gives may be measured: then it is a register. */
+#include "procedures/engine/compile_priv.h"
+
+#include "base/err.h"
+
+#include <math.h>
+#include <string.h>
+
+static bool node_is(const struct conf_node *n, const char *word)
+{
+    return n->kind == CONF_SCALAR && strcmp(n->text, word) == 0;
+}
+
+static bool below(double a, double b)
+{
+    return a < b - 1e-9 * (fabs(a) + fabs(b));
+}
+
+/* A value that a parameter got, before it has a name. */
+struct given {
+    const struct conf_node *value;
+    bool dynamic;      /* a call gave a value that is measured */
+    expr_id expr;
+    struct type t;
+    double v;
+    bool have;
+};
+
+static const struct words *words_of(struct comp *c, const struct conf_node *list)
+{
+    struct words *w = arena_alloc(&c->scratch, sizeof(*w));
+
+    for (const struct conf_node *i = list->first; i; i = i->next) {
+        if (i->kind != CONF_SCALAR || w->n >= WORDS_MAX) {
+            FAIL(c, E_INVALID, &i->pos, "at most %d words stand here", WORDS_MAX);
+            break;
+        }
+        w->word[w->n++] = i->text;
+    }
+    return w;
+}
+
+static bool value_node(struct comp *c, const struct conf_node *n, struct type *ret_t, double *ret_v, struct src *s)
+{
+    struct parser ps;
+    int root;
+
+    *s = src_value(n);
+    if (n->kind != CONF_SCALAR) {
+        FAIL(c, E_SYNTAX, &n->pos, "one value stands here");
+        return false;
+    }
+    parse_begin(&ps, c, s, 0);
+    root = parse_sum(&ps);
+    if (root == NODE_NONE || !parse_end(&ps))
+        return false;
+    if (!node_is_const(c, root) && !c->node[root].t.any && !c->open_article) {
+        FAIL(c, E_INVALID, &n->pos, "a parameter is known before the run");
+        return false;
+    }
+    *ret_t = c->node[root].t;
+    *ret_v = c->node[root].op == INSN_CONST ? c->node[root].v : (double)NAN;
+    return true;
+}
+
+static void check_within(struct comp *c, const struct conf_node *spec, const struct conf_node *value, struct type t, double v)
+{
+    const struct conf_node *within = conf_get(spec, "within");
+    struct src s;
+    struct parser ps;
+    struct range r;
+
+    if (!within)
+        return;
+    if (within->kind != CONF_SCALAR) {
+        FAIL(c, E_SYNTAX, &within->pos, "`within` is a range: 1 MPa .. 10 MPa");
+        return;
+    }
+    s = src_value(within);
+    parse_begin(&ps, c, &s, 0);
+    if (!parse_range(&ps, t, "within", &r) || !parse_end(&ps))
+        return;
+    if (below(v, r.lo) || below(r.hi, v)) {
+        char a[32];
+
+        FAIL(c, E_RANGE, &value->pos, "%s is not within %s", qty_print(v, t.dims, t.point, a, sizeof(a)), within->text);
+    }
+}
+
+static uint16_t list_add(struct comp *c, expr_id e)
+{
+    uint32_t i = TABLE_AT(c, list_exprs, n_lists, cap_lists, TABLE_MAX);
+
+    c->p->list_exprs[i] = e;
+    c->p->n_lists = (uint16_t)(i + 1);
+    return (uint16_t)i;
+}
+
+static void parameter_list(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name)
+{
+    struct symbol *s;
+    struct type t = {0}, one;
+    struct src src;
+    uint16_t first = c->p->n_lists, n = 0;
+    double v, lo = INFINITY, hi = -INFINITY;
+    char a[48], b[48];
+
+    for (const struct conf_node *i = value->first; i; i = i->next) {
+        if (!value_node(c, i, &one, &v, &src))
+            continue;
+        if (n == 0)
+            t = one;
+        else if (!one.any && (!dims_equal(one.dims, t.dims) || one.point != t.point))
+            FAIL(c, E_UNIT, &i->pos, "the list holds %s, but this is %s", type_name(&t, a, sizeof(a)), type_name(&one, b, sizeof(b)));
+        check_within(c, spec, i, t, v);
+        if (n >= LIST_MAX) {
+            FAIL(c, E_FULL, &i->pos, "a list has at most %d values", LIST_MAX);
+            break;
+        }
+        list_add(c, expr_emit_node(c, node_const(c, v, t), i));
+        n++;
+        lo = v < lo ? v : lo;
+        hi = v > hi ? v : hi;
+    }
+    if (n == 0)
+        FAIL(c, E_INVALID, &value->pos, "the list is empty");
+    s = symbol_add(c, name, SYM_LIST);
+    s->t = t;
+    s->list_first = first;
+    s->list_n = n;
+    s->lo = lo;
+    s->hi = hi;
+}
+
+static void parameter_word(struct comp *c, const struct conf_node *one_of, const struct conf_node *value, const char *name)
+{
+    const struct words *w = words_of(c, one_of);
+    struct symbol *s = symbol_add(c, name, SYM_CONST);
+    const char *list[WORDS_MAX + 1] = {0};
+
+    s->t = (struct type){.words = w};
+    for (uint8_t i = 0; i < w->n; i++) {
+        list[i] = w->word[i];
+        if (node_is(value, w->word[i])) {
+            s->v = i;
+            return;
+        }
+    }
+    FAIL(c, E_NOENT, &value->pos, "this is not one of the words of %s", name);
+    if (value->kind == CONF_SCALAR && str_nearest(value->text, list))
+        HINT(c, "did you mean %s?", str_nearest(value->text, list));
+}
+
+/* The default decides what sort of value a parameter is. */
+static void check_sort(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name, struct type t)
+{
+    const struct conf_node *standard = conf_get(spec, "default");
+    struct type d;
+    struct src src;
+    double v;
+    char a[48], b[48];
+
+    if (!standard || standard == value || standard->kind != CONF_SCALAR || !value_node(c, standard, &d, &v, &src))
+        return;
+    if (!d.any && !t.any && (!dims_equal(d.dims, t.dims) || d.point != t.point))
+        FAIL(c, E_UNIT, &value->pos, "the parameter %s is %s, but this is %s", name, type_name(&d, a, sizeof(a)), type_name(&t, b, sizeof(b)));
+}
+
+static void parameter_add(struct comp *c, const struct conf_node *spec, const struct given *g)
+{
+    const struct conf_node *one_of = conf_get(spec, "one of");
+    struct symbol *s;
+    struct type t;
+    struct src src;
+    double v;
+
+    if (g->dynamic) {
+        s = symbol_add(c, spec->key, SYM_LOOP);
+        s->t = g->t;
+        s->reg = reg_add(c, spec->key, g->t);
+        step_add(c, OP_LET, s->reg, g->expr, g->value);
+        return;
+    }
+    if (one_of && one_of->kind == CONF_SEQ && !g->have) {
+        parameter_word(c, one_of, g->value, spec->key);
+        return;
+    }
+    if (!g->have && g->value->kind == CONF_SEQ) {
+        parameter_list(c, spec, g->value, spec->key);
+        return;
+    }
+    t = g->t;
+    v = g->v;
+    if (!g->have && !value_node(c, g->value, &t, &v, &src)) {
+        s = symbol_add(c, spec->key, SYM_CONST);
+        s->t.any = true;
+        return;
+    }
+    check_sort(c, spec, g->value, spec->key, t);
+    check_within(c, spec, g->value, t, v);
+    s = symbol_add(c, spec->key, SYM_CONST);
+    s->t = t;
+    s->v = v;
+}
+
+/* `rate=C/5` is read as the YAML it stands for. */
+static const struct conf_node *set_value(struct comp *c, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < c->in->n_sets; i++) {
+        const char *set = c->in->sets[i];
+        struct conf_doc *doc;
+        char *text;
+        int rc;
+
+        if (strncmp(set, name, len) != 0 || set[len] != '=')
+            continue;
+        if (c->n_set_docs >= SETS_MAX) {
+            FAIL(c, E_FULL, NULL, "at most %d values can be set", SETS_MAX);
+            return NULL;
+        }
+        doc = arena_alloc(&c->scratch, sizeof(*doc));
+        text = arena_fmt(&c->scratch, "%s: %s", name, set + len + 1);
+        rc = conf_load_text("--set", text, strlen(text), doc, c->d);
+        if (rc < 0) {
+            comp_note(c, rc);
+            return NULL;
+        }
+        c->set_doc[c->n_set_docs++] = doc;
+        return doc->root ? conf_get(doc->root, name) : NULL;
+    }
+    return NULL;
+}
+
+void parameters_done(struct comp *c)
+{
+    for (unsigned i = 0; i < c->n_set_docs; i++)
+        conf_done(c->set_doc[i]);
+    c->n_set_docs = 0;
+}
+
+/* A value from a call, read in the caller's words. */
+static void given_by_caller(struct comp *c, const struct conf_node *value, unsigned caller_base, struct given *ret)
+{
+    unsigned base = c->base, n_symbols = c->n_symbols;
+    struct src s = src_value(value);
+    struct parser ps;
+    int root;
+
+    ret->value = value;
+    if (value->kind != CONF_SCALAR)
+        return;
+    c->base = caller_base;
+    c->n_symbols = base; /* the callee's own names begin there and are not the caller's */
+    parse_begin(&ps, c, &s, USE_ALL);
+    root = parse_sum(&ps);
+    c->base = base;
+    c->n_symbols = n_symbols;
+    if (root == NODE_NONE || !parse_end(&ps)) {
+        *ret = (struct given){.value = value, .have = true, .t = {.any = true}};
+        return;
+    }
+    ret->have = true;
+    ret->t = c->node[root].t;
+    ret->v = c->node[root].v;
+    if (node_is_const(c, root) || ret->t.any)
+        return;
+    ret->dynamic = true;
+    ret->expr = expr_emit_src(c, root, &s);
+}
+
+static void unknown_sets(struct comp *c, const struct conf_node *parameters)
+{
+    const char *names[65];
+    size_t n = 0;
+
+    for (const struct conf_node *i = parameters ? parameters->first : NULL; i && n < 64; i = i->next)
+        names[n++] = i->key;
+    names[n] = NULL;
+    for (size_t i = 0; i < c->in->n_sets; i++) {
+        const char *set = c->in->sets[i];
+        size_t len = strcspn(set, "=");
+        char name[NAME_TEXT_MAX + 1];
+        bool found = false;
+
+        if (len > NAME_TEXT_MAX || set[len] == '\0') {
+            FAIL(c, E_SYNTAX, NULL, "'%s': a parameter is set as name=value", set);
+            continue;
+        }
+        memcpy(name, set, len);
+        name[len] = '\0';
+        for (size_t k = 0; k < n && !found; k++)
+            found = strcmp(names[k], name) == 0;
+        if (found)
+            continue;
+        FAIL(c, E_NOENT, NULL, "the procedure has no parameter '%s'", name);
+        if (str_nearest(name, names))
+            HINT(c, "did you mean %s?", str_nearest(name, names));
+    }
+}
+
+static bool parameter_given(struct comp *c, const struct conf_node *spec, const struct conf_node *with, unsigned caller_base, bool called, struct given *ret)
+{
+    static const char *const keys[] = {"default", "within", "one of", "about", NULL};
+
+    *ret = (struct given){0};
+    if (spec->kind != CONF_MAP) {
+        FAIL(c, E_SYNTAX, &spec->pos, "a parameter is a map: {default: C/10, within: C/100 .. 2C}");
+        return false;
+    }
+    check_keys(c, spec, keys, "a parameter");
+    if (called && with && conf_get(with, spec->key))
+        given_by_caller(c, conf_get(with, spec->key), caller_base, ret);
+    else if (!called)
+        ret->value = set_value(c, spec->key);
+    if (!ret->value)
+        ret->value = conf_get(spec, "default");
+    if (ret->value)
+        return true;
+    FAIL(c, E_INVALID, &spec->key_pos, "the parameter %s has no default and is not set", spec->key);
+    return false;
+}
+
+void compile_parameters(struct comp *c, const struct conf_node *root, const struct conf_node *with, unsigned caller_base)
+{
+    const struct conf_node *parameters = conf_get(root, "parameters");
+    bool called = c->n_calls > 1;
+    struct given g;
+
+    if (!called)
+        unknown_sets(c, parameters);
+    for (const struct conf_node *i = with ? with->first : NULL; i; i = i->next)
+        if (!parameters || !conf_get(parameters, i->key))
+            FAIL(c, E_NOENT, &i->key_pos, "the called procedure has no parameter '%s'", i->key);
+    if (!parameters)
+        return;
+    if (parameters->kind != CONF_MAP) {
+        FAIL(c, E_SYNTAX, &parameters->pos, "`parameters` is a map");
+        return;
+    }
+    for (const struct conf_node *spec = parameters->first; spec; spec = spec->next) {
+        struct src name = src_key(spec);
+
+        c->n_nodes = 0;
+        if (strspn(name.text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != name.n || is_keyword(name.text, name.n)) {
+            FAIL(c, E_SYNTAX, &name.pos, "'%s' cannot be the name of a parameter", name.text);
+            continue;
+        }
+        if (parameter_given(c, spec, with, caller_base, called, &g))
+            parameter_add(c, spec, &g);
+    }
+}
+
+void check_returns(struct comp *c, const struct conf_node *root)
+{
+    const struct conf_node *returns = conf_get(root, "returns");
+
+    if (returns && returns->kind != CONF_SEQ) {
+        FAIL(c, E_SYNTAX, &returns->pos, "`returns` is a list of registers");
+        return;
+    }
+    for (const struct conf_node *i = returns ? returns->first : NULL; i; i = i->next) {
+        struct symbol *s = i->kind == CONF_SCALAR ? symbol_find(c, i->text, strlen(i->text)) : NULL;
+
+        if (!s || s->kind != SYM_REG)
+            FAIL(c, E_NOENT, &i->pos, "no register of this name is set in the procedure");
+        else
+            c->p->regs[s->reg].returned = true;
+    }
+}

@@ -1,0 +1,85 @@
+/* procedures/engine/station.c - looking channels up, and the station of an open check. */
+#include "procedures/engine/station.h"
+
+#include "base/str.h"
+
+#include <math.h>
+#include <string.h>
+
+chan_id station_find(const struct station_desc *s, const char *name)
+{
+    for (chan_id i = 0; i < s->n_chans; i++)
+        if (strcmp(s->chan[i].name, name) == 0)
+            return i;
+    return CHAN_NONE;
+}
+
+static void add_group(struct station_desc *s, const char *name)
+{
+    struct station_group *g = &s->group[s->n_groups++];
+
+    str_copy(g->name, sizeof(g->name), name);
+    str_copy(g->inst, sizeof(g->inst), name);
+    g->period_s = 1.0;
+    g->fastest_s = 0.01;
+    g->stale_s = 4.0;
+    g->latency_s = 1.0;
+}
+
+static void add_read(struct station_desc *s, const char *name, enum chan_kind kind)
+{
+    struct station_group *g = &s->group[s->n_groups - 1];
+    struct station_chan *c = &s->chan[s->n_chans];
+
+    str_copy(c->name, sizeof(c->name), name);
+    c->kind = kind;
+    c->read = true;
+    c->group = (uint8_t)(s->n_groups - 1);
+    c->min = -INFINITY;
+    c->max = INFINITY;
+    g->chan[g->n++] = s->n_chans++;
+}
+
+static void add_set(struct station_desc *s, const char *name, enum chan_kind kind)
+{
+    struct station_chan *c = &s->chan[s->n_chans++];
+
+    str_copy(c->name, sizeof(c->name), name);
+    c->kind = kind;
+    c->set = true;
+    c->group = 255;
+    c->min = -INFINITY;
+    c->max = INFINITY;
+}
+
+void station_open(struct station_desc *ret)
+{
+    memset(ret, 0, sizeof(*ret));
+    str_copy(ret->bench, sizeof(ret->bench), "open");
+    str_copy(ret->station, sizeof(ret->station), "open");
+    ret->pause_max_s = 12.0 * 3600.0;
+    ret->safe_s = 1.0;
+    add_group(ret, "cycler");
+    add_read(ret, "cell.voltage", KIND_VOLTAGE_V);
+    add_read(ret, "cell.current", KIND_CURRENT_A);
+    add_set(ret, "cycler.mode", KIND_STATE);
+    add_set(ret, "cycler.voltage_set", KIND_VOLTAGE_V);
+    add_set(ret, "cycler.limit_charge", KIND_CURRENT_A);
+    add_set(ret, "cycler.limit_discharge", KIND_CURRENT_A);
+    add_set(ret, "cycler.current_set", KIND_CURRENT_A);
+    add_set(ret, "cycler.voltage_limit", KIND_VOLTAGE_V);
+    add_group(ret, "daq");
+    add_read(ret, "cell.temperature", KIND_TEMPERATURE_K);
+    add_group(ret, "press");
+    add_read(ret, "press.pressure", KIND_PRESSURE_PA);
+    add_read(ret, "press.force", KIND_FORCE_N);
+    add_group(ret, "press_regulator");
+    add_read(ret, "press.regulator", KIND_PRESSURE_PA);
+    add_set(ret, "press.pressure_set", KIND_PRESSURE_PA);
+    add_group(ret, "chamber");
+    add_read(ret, "chamber.temperature", KIND_TEMPERATURE_K);
+    add_set(ret, "chamber.temperature_set", KIND_TEMPERATURE_K);
+    add_set(ret, "chamber.mode", KIND_STATE);
+    add_set(ret, "chamber.limit_high", KIND_TEMPERATURE_K);
+    add_set(ret, "chamber.limit_low", KIND_TEMPERATURE_K);
+}

@@ -1,0 +1,61 @@
+/* procedures/engine/station.h - what a station offers, as the engine sees it: channels by name, never instruments.
+ *
+ * benchctl/ makes one from the bench file. Names are those of procedures: cell.voltage, cell.current, press.pressure, chamber.temperature ... and the set
+ * channels that the verbs use:
+ *   cycler.mode (enum cycler_mode)  cycler.voltage_set  cycler.current_limit (one symmetric limit)  or  cycler.limit_charge + cycler.limit_discharge
+ *   cycler.current_set (signed)  cycler.voltage_limit (of rest and current mode)
+ *   press.pressure_set   chamber.temperature_set  chamber.mode (enum chamber_mode)  chamber.limit_high  chamber.limit_low
+ * press.pressure is stack pressure (force / area); press.pressure_set is stack pressure too, the bench scales it for the regulator.
+ */
+#ifndef PROCEDURES_ENGINE_STATION_H
+#define PROCEDURES_ENGINE_STATION_H
+
+#include "base/chan.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { STATION_CHANS_MAX = 48, STATION_GROUPS_MAX = 12, GROUP_CHANS_MAX = 8, CHAN_NAME_MAX = 40 };
+
+enum { CHAN_NONE = 0xFFFF };
+typedef uint16_t chan_id;
+
+struct station_chan {
+    char name[CHAN_NAME_MAX];
+    enum chan_kind kind;
+    bool read, set;
+    uint8_t group;             /* of a read channel: its samples arrive with this group; 255: never polled */
+    double min, max;           /* of a set: bench limit within the instrument's range, SI in this channel's own terms */
+    double resolution;
+    double accuracy_reading, accuracy_offset; /* of the range that serves the article; SI */
+};
+
+/* The channels that one request returns: their samples arrive together. */
+struct station_group {
+    char name[CHAN_NAME_MAX]; /* also its table in the run file: cycler, press, press_regulator, chamber */
+    char inst[CHAN_NAME_MAX]; /* instrument in the bench file */
+    double period_s;          /* ordinary poll period */
+    double fastest_s;         /* shortest that the instrument and its line can do */
+    double stale_s;           /* older than this is stale (3 polls + deadline) */
+    double latency_s;         /* worst time from the poll to its reply: deadline x retries */
+    uint8_t n;
+    chan_id chan[GROUP_CHANS_MAX];
+};
+
+struct station_desc {
+    char bench[64], station[32];
+    uint16_t n_chans, n_groups;
+    struct station_chan chan[STATION_CHANS_MAX];
+    struct station_group group[STATION_GROUPS_MAX];
+    double pause_max_s;       /* then the safe sequence; default 12 h */
+    double safe_s;            /* worst duration of the safe sequence's first frame, for the printed bound */
+};
+
+/* CHAN_NONE when the station has no such channel. */
+chan_id station_find(const struct station_desc *s, const char *name);
+
+/* A station that offers every standard channel with wide limits: for `check FILE` without a bench. */
+void station_open(struct station_desc *ret);
+
+#endif
