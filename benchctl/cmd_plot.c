@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -162,16 +163,45 @@ static void shorten(struct picture *p)
     }
 }
 
+/* gnuplot fills its lines with blanks and begins with an empty one. */
+static void print_trimmed(FILE *from)
+{
+    char line[1024];
+    bool empty = true; /* the line before */
+
+    rewind(from);
+    while (fgets(line, sizeof(line), from)) {
+        size_t n = strlen(line);
+
+        while (n > 0 && strchr(" \n\f", line[n - 1])) {
+            n--;
+        }
+        if (n > 0 || !empty) {
+            printf("%.*s\n", (int)n, line);
+        }
+        empty = n == 0;
+    }
+}
+
 static int draw_terminal(const struct picture *p, struct diag *reterr)
 {
     struct plot_target to = {.as = PLOT_TERMINAL};
+    FILE *drawn = tmpfile();
     struct text script = {0};
     int rc;
 
+    if (!drawn) {
+        return diag_add(reterr, E_IO, "cannot make a temporary file: %s", strerror(errno));
+    }
     terminal_size(&to);
     plot_script(p, &to, &script);
-    rc = plot_run(script.p, script.n, NULL, reterr);
+    rc = plot_run(script.p, script.n, NULL, drawn, reterr);
+    if (rc == 0) {
+        printf("%s\n", p->title);
+        print_trimmed(drawn);
+    }
     text_done(&script);
+    fclose(drawn);
     return rc;
 }
 
@@ -199,7 +229,7 @@ static int draw_file(const struct picture *p, enum plot_as as, const char *out, 
         diag_add(reterr, rc, "cannot write %s: %s", beside, err_text(rc));
         diag_hint(reterr, "--out FILE puts picture and script elsewhere");
     } else {
-        rc = plot_run(script.p, script.n, folder, reterr);
+        rc = plot_run(script.p, script.n, folder, stdout, reterr);
     }
     text_done(&script);
     if (rc == 0 && access(out, R_OK) < 0) {

@@ -26,7 +26,8 @@ void shown_for(double most_si, struct dims d, bool point, int significant, struc
             s = (struct shown){.scale = 1.0};
         }
     }
-    top = point ? 100.0 : most / s.scale;
+    /* as on a meter, a leading 1 is half a digit: 9.605 and 10.278 stand in one column */
+    top = point ? 100.0 : most / s.scale / 2.0;
     s.decimals = significant - 1;
     for (double limit = 10.0; top >= limit && s.decimals > 0; limit *= 10.0) {
         s.decimals--;

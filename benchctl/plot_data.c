@@ -121,7 +121,16 @@ static const struct channel_row *channel_like(const struct story *s, const char 
     return c;
 }
 
-/* Points in SI and seconds, for now; lowest and highest of a bucket one after the other. */
+/* Whether the channel falls through a bucket, judged by its neighbours. */
+static bool falls(const struct trace *t, size_t i)
+{
+    size_t before = i > 0 ? i - 1 : i, after = i + 1 < t->n ? i + 1 : i;
+
+    return t->lo[after] + t->hi[after] < t->lo[before] + t->hi[before];
+}
+
+/* Points in SI and seconds, for now. Lowest and highest of a bucket one after the other in the order
+ * in which they were passed, a little apart, so that a slope stays a slope. */
 static int trace_add(struct series *s, struct run_file *f, const char *channel,
                      const struct plot_range *range, struct diag *reterr)
 {
@@ -129,11 +138,12 @@ static int trace_add(struct series *s, struct run_file *f, const char *channel,
     int rc = run_trace(f, channel, range->from_s, range->to_s, range->points, &t, reterr);
 
     for (size_t i = 0; rc == 0 && i < t.n; i++) {
-        bool falls = i > 0 && isfinite(t.hi[i - 1]) && t.hi[i] < t.hi[i - 1];
+        bool down = falls(&t, i), wide = t.hi[i] > t.lo[i] && i > 0 && i + 1 < t.n;
+        double apart_s = wide ? fmin(t.t_s[i] - t.t_s[i - 1], t.t_s[i + 1] - t.t_s[i]) / 4.0 : 0.0;
 
-        point_add(s, t.t_s[i], falls ? t.hi[i] : t.lo[i], 0.0);
+        point_add(s, t.t_s[i] - apart_s, down ? t.hi[i] : t.lo[i], 0.0);
         if (t.hi[i] > t.lo[i]) {
-            point_add(s, t.t_s[i], falls ? t.lo[i] : t.hi[i], 0.0);
+            point_add(s, t.t_s[i] + apart_s, down ? t.lo[i] : t.hi[i], 0.0);
         }
     }
     if (rc == 0) {
@@ -193,6 +203,8 @@ static void time_axis(struct panel *p, const struct story *s, const struct plot_
             point->x = shown_value(&t, point->x);
         }
     }
+    p->x_low = shown_value(&t, from_s);
+    p->x_high = shown_value(&t, fmax(to_s, from_s + 1e-3));
     label(p->x_label, "time", t.unit);
 }
 
@@ -305,7 +317,7 @@ int picture_curves(struct picture *p, struct run_file *f, const struct story *s,
     if (s->cycles.n == 0) {
         return 0;
     }
-    panel = panel_add(p, "curves", "voltage over charge");
+    panel = panel_add(p, "curves", "colour: cycle");
     c.s = series_add(panel, SERIES_LINE, false, "");
     rc = run_branches(f, CURVE_POINTS, on_branch, &c, reterr);
     for (size_t i = 0; i < c.s->points.n; i++) {
@@ -337,10 +349,10 @@ void picture_cycles(struct picture *p, const struct story *s)
     if (s->cycles.n == 0) {
         return;
     }
-    panel = panel_add(p, "cycles", "capacity and efficiency");
+    panel = panel_add(p, "cycles", "");
     in = series_add(panel, style, false, "charge");
     out = series_add(panel, style, false, "discharge");
-    ce = series_add(panel, style, true, "CE (right)");
+    ce = series_add(panel, style, true, "CE");
     for (size_t i = 0; i < s->cycles.n; i++) {
         const struct cycle_row *c = story_cycle(s, i);
         double x = (double)c->cycle;
@@ -358,18 +370,22 @@ void picture_cycles(struct picture *p, const struct story *s)
 
 static void add_fit(struct panel *panel, const struct story *s, double low_pa, double high_pa)
 {
-    char text[200], title[PLOT_TITLE_MAX];
-    struct series *line;
-    int rc = str_fmt(title, sizeof(title), "fit: %s",
-                     story_fit_text(&s->fit, "+-", "ohm", text, sizeof(text)));
+    static const char *const names[] = {"a", "b", "m"};
+    struct series *line = series_add(panel, SERIES_LINE, false, "a + b (P/5 MPa)^-m");
+    char text[48];
 
-    (void)rc;
-    line = series_add(panel, SERIES_LINE, false, title);
     for (unsigned i = 0; i <= FIT_POINTS; i++) {
         double x_pa = low_pa + (high_pa - low_pa) * (double)i / FIT_POINTS;
 
         point_add(line, x_pa, contact_resistance_ohm(&s->fit, x_pa), 0.0);
     }
+    for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+        int rc = str_fmt(panel->remark[i], sizeof(panel->remark[i]), "%s %s", names[i],
+                         story_fit_part(&s->fit, i, text, sizeof(text)));
+        (void)rc;
+    }
+    panel->n_remarks = ARRAY_LEN(names);
+    panel->falling = true;
 }
 
 void picture_contact(struct picture *p, const struct story *s)
@@ -389,7 +405,7 @@ void picture_contact(struct picture *p, const struct story *s)
     if (!(high_pa > 0.0)) {
         return; /* no resistance, or no press */
     }
-    panel = panel_add(p, "contact", "resistance over stack pressure");
+    panel = panel_add(p, "contact", "");
     measured = series_add(panel, SERIES_POINTS, false, story_r_title(s, title, sizeof(title)));
     for (size_t i = 0; i < s->resistance.n; i++) {
         point_add(measured, s->resistance.row[i].pressure_pa, s->resistance.row[i].r_ohm, 0.0);

@@ -8,7 +8,7 @@
 
 #include "benchctl/story.h"
 
-enum { PLOT_SERIES_MAX = 8, PLOT_PANELS_MAX = 8, PLOT_LABEL_MAX = 64, PLOT_TITLE_MAX = 240 };
+enum { PLOT_SERIES_MAX = 8, PLOT_PANELS_MAX = 8, PLOT_LABEL_MAX = 64, PLOT_REMARKS_MAX = 3, PLOT_TITLE_MAX = 240 };
 
 enum series_style { SERIES_LINE, SERIES_POINTS, SERIES_BOTH };
 
@@ -26,8 +26,12 @@ struct panel {
     const char *what;   /* "time", "curves", "cycles", "contact", "channel" */
     char title[PLOT_TITLE_MAX];
     char x_label[PLOT_LABEL_MAX], y_label[PLOT_LABEL_MAX], y2_label[PLOT_LABEL_MAX]; /* y2 "": no such axis */
+    double x_low, x_high; /* the axis; both 0: by the data */
     bool by_cycle;      /* coloured by z */
     bool whole_x;       /* x counts: no fractions at its ticks */
+    bool falling;       /* nothing is drawn at the upper right: the key finds room there */
+    unsigned n_remarks; /* lines of the key without a curve */
+    char remark[PLOT_REMARKS_MAX][PLOT_LABEL_MAX];
     unsigned n;
     struct series series[PLOT_SERIES_MAX];
 };
@@ -61,7 +65,7 @@ struct plot_target {
 };
 void plot_script(const struct picture *p, const struct plot_target *to, struct text *ret);
 
-/* plot_run.c: runs gnuplot on a script in a folder (NULL: here) with its output on our stdout. The error tells gnuplot's own first words. */
-int plot_run(const char *script, size_t n, const char *folder, struct diag *reterr) MUST_USE;
+/* plot_run.c: runs gnuplot on a script in a folder (NULL: here); what it prints goes to output. The error tells gnuplot's own last words. */
+int plot_run(const char *script, size_t n, const char *folder, FILE *output, struct diag *reterr) MUST_USE;
 
 #endif

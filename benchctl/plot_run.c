@@ -14,12 +14,17 @@
 
 enum { EXIT_NOT_FOUND = 127, EXIT_NO_FOLDER = 126 };
 
-_Noreturn static void be_gnuplot(FILE *script, FILE *errors, const char *folder)
+struct ends {
+    FILE *script, *output, *errors;
+};
+
+_Noreturn static void be_gnuplot(const struct ends *e, const char *folder)
 {
     static char name[] = "gnuplot", from_stdin[] = "-";
     char *const argv[] = {name, from_stdin, NULL};
 
-    if (dup2(fileno(script), STDIN_FILENO) < 0 || dup2(fileno(errors), STDERR_FILENO) < 0) {
+    if (dup2(fileno(e->script), STDIN_FILENO) < 0 || dup2(fileno(e->output), STDOUT_FILENO) < 0 ||
+        dup2(fileno(e->errors), STDERR_FILENO) < 0) {
         _exit(EXIT_NO_FOLDER);
     }
     if (folder && chdir(folder) < 0) {
@@ -65,43 +70,43 @@ static int outcome(int status, FILE *errors, struct diag *reterr)
     return diag_add(reterr, E_IO, "gnuplot was ended by signal %d", WTERMSIG(status));
 }
 
-static int run_with(FILE *script, FILE *errors, const char *folder, struct diag *reterr)
+static int run_with(const struct ends *e, const char *folder, struct diag *reterr)
 {
     int status = 0;
     pid_t pid;
 
-    fflush(stdout);
+    fflush(e->output);
     pid = fork();
     if (pid < 0) {
         return diag_add(reterr, E_IO, "cannot start gnuplot: %s", strerror(errno));
     }
     if (pid == 0) {
-        be_gnuplot(script, errors, folder);
+        be_gnuplot(e, folder);
     }
     while (waitpid(pid, &status, 0) < 0) {
         if (errno != EINTR) {
             return diag_add(reterr, E_IO, "lost gnuplot: %s", strerror(errno));
         }
     }
-    return outcome(status, errors, reterr);
+    return outcome(status, e->errors, reterr);
 }
 
-int plot_run(const char *script, size_t n, const char *folder, struct diag *reterr)
+int plot_run(const char *script, size_t n, const char *folder, FILE *output, struct diag *reterr)
 {
-    FILE *in = tmpfile(), *errors = tmpfile();
+    struct ends e = {.script = tmpfile(), .output = output, .errors = tmpfile()};
     int rc = E_IO;
 
-    if (in && errors && fwrite(script, 1, n, in) == n && fflush(in) == 0 &&
-        lseek(fileno(in), 0, SEEK_SET) == 0) {
-        rc = run_with(in, errors, folder, reterr);
+    if (e.script && e.errors && fwrite(script, 1, n, e.script) == n && fflush(e.script) == 0 &&
+        lseek(fileno(e.script), 0, SEEK_SET) == 0) {
+        rc = run_with(&e, folder, reterr);
     } else {
         diag_add(reterr, E_IO, "cannot make a temporary file: %s", strerror(errno));
     }
-    if (in) {
-        fclose(in);
+    if (e.script) {
+        fclose(e.script);
     }
-    if (errors) {
-        fclose(errors);
+    if (e.errors) {
+        fclose(e.errors);
     }
     return rc;
 }

@@ -123,6 +123,24 @@ static bool panel_has_points(const struct panel *p)
 
 /* ---- One panel ---------------------------------------------------------------------------------- */
 
+/* On the terminal the axes have no labels (written upright they run into the numbers): the key names
+ * quantity and unit instead. */
+static void put_title(struct text *t, const struct panel *p, const struct series *s, enum plot_as as)
+{
+    char title[PLOT_TITLE_MAX + PLOT_LABEL_MAX + 16];
+    const char *axis = s->second ? p->y2_label : p->y_label;
+    int rc;
+
+    if (as != PLOT_TERMINAL) {
+        put_quoted(t, s->title, true);
+        return;
+    }
+    rc = str_fmt(title, sizeof(title), "%s%s%s%s  ", s->title, s->title[0] ? ": " : "", axis,
+                 s->second ? " (right)" : "");
+    (void)rc;
+    put_quoted(t, title, false);
+}
+
 static void put_series(struct text *t, const struct panel *p, unsigned panel, unsigned k, enum plot_as as)
 {
     static const char *const styles[] = {
@@ -137,12 +155,13 @@ static void put_series(struct text *t, const struct panel *p, unsigned panel, un
     if (as != PLOT_TERMINAL) {
         text_add(t, p->by_cycle ? " lc palette lw 1" : " lw 1.2 lc rgb '%s'", colours[k]);
         if (s->style != SERIES_LINE) {
-            text_add(t, " pt %u ps 0.6", marks[k]);
+            text_add(t, " pt %u ps %s", marks[k],
+                     s->style == SERIES_POINTS ? "0.8" : "0.6");
         }
     }
-    if (s->title[0]) {
+    if (s->title[0] || as == PLOT_TERMINAL) {
         text_add(t, " title ");
-        put_quoted(t, s->title, as != PLOT_TERMINAL);
+        put_title(t, p, s, as);
     } else {
         text_add(t, " notitle");
     }
@@ -164,36 +183,82 @@ static void put_palette(struct text *t, const struct panel *p)
         high = low + 1.0;
     }
     text_add(t, "set palette defined (0 '#20407f', 0.35 '#2a8f8f', 0.65 '#8fae3a', 1 '#d1541b')\n");
-    text_add(t, "set cbrange [%.0f:%.0f]\nset cblabel 'cycle' offset -1\nset cbtics %.0f,%.0f\n", low, high,
-             low, fmax(1.0, ceil((high - low) / 6.0)));
+    text_add(t, "set cbrange [%.0f:%.0f]\nset cbtics %.0f,%.0f scale 0.5 font ',10'\n", low, high, low,
+             fmax(1.0, ceil((high - low) / 6.0)));
     text_add(t, "set colorbox user origin screen cbx, screen cby size screen 0.008, screen cbh\n");
 }
 
-static void put_panel(struct text *t, const struct picture *pic, unsigned i, enum plot_as as)
+static void put_remarks(struct text *t, const struct panel *p)
 {
-    const struct panel *p = &pic->panel[i];
-    bool pretty = as != PLOT_TERMINAL, first = true;
+    struct text line = {0};
 
-    put_set(t, "title", p->title, pretty ? " font ',11'" : "", pretty);
+    for (unsigned k = 0; k < p->n_remarks; k++) {
+        text_add(&line, "%s%s", k > 0 ? ", " : "", p->remark[k]);
+    }
+    put_set(t, "title", line.p, "", false);
+    text_done(&line);
+}
+
+static void put_axes(struct text *t, const struct panel *p, bool pretty)
+{
+    if (p->n_remarks > 0 && !pretty) {
+        put_remarks(t, p);
+    } else {
+        put_set(t, "title", p->by_cycle && !pretty ? "" : p->title, pretty ? " font ',10'" : "", pretty);
+    }
     put_set(t, "xlabel", p->x_label, "", pretty);
-    put_set(t, "ylabel", p->y_label, "", pretty);
+    if (pretty) {
+        put_set(t, "ylabel", p->y_label, "", true);
+    }
     if (p->y2_label[0]) {
-        put_set(t, "y2label", p->y2_label, "", pretty);
         text_add(t, "set ytics nomirror\nset y2tics\n");
     } else {
-        text_add(t, "unset y2label\nunset y2tics\nset ytics mirror\n");
+        text_add(t, "unset y2label\nunset y2tics\n%s", pretty ? "" : "set ytics mirror\n");
+    }
+    if (p->y2_label[0] && pretty) {
+        put_set(t, "y2label", p->y2_label, "", true);
+    }
+    text_add(t, p->whole_x ? "set format x '%%.0f'\n" : "set format x '%%g'\n");
+    if (p->x_high > p->x_low) {
+        text_add(t, "set xrange [");
+        put_number(t, p->x_low);
+        text_add(t, ":");
+        put_number(t, p->x_high);
+        text_add(t, "]\n");
+    } else {
+        text_add(t, "set xrange [*:*]\n");
+    }
+    if (p->falling) {
+        text_add(t, "set key inside right top vertical maxrows 8\n");
+    } else {
+        text_add(t, "set key outside above center horizontal\n");
     }
     if (p->by_cycle && pretty) {
         put_palette(t, p);
     }
-    text_add(t, p->whole_x ? "set xtics 1\nset xtics autofreq\nset format x '%%.0f'\n" : "set format x '%%g'\n");
-    text_add(t, "plot ");
-    for (unsigned k = 0; k < p->n; k++) {
-        if (has_points(&p->series[k])) {
-            text_add(t, "%s", first ? "" : ", \\\n     ");
-            put_series(t, p, i, k, as);
-            first = false;
+}
+
+/* Points come last: a line would cover them. */
+static void put_panel(struct text *t, const struct picture *pic, unsigned i, enum plot_as as)
+{
+    const struct panel *p = &pic->panel[i];
+    const char *glue = "plot ";
+
+    put_axes(t, p, as != PLOT_TERMINAL);
+    for (unsigned pass = 0; pass < 2; pass++) {
+        for (unsigned k = 0; k < p->n; k++) {
+            bool last = p->series[k].style == SERIES_POINTS;
+
+            if (last == (pass == 1) && has_points(&p->series[k])) {
+                text_add(t, "%s", glue);
+                put_series(t, p, i, k, as);
+                glue = ", \\\n     ";
+            }
         }
+    }
+    for (unsigned k = 0; k < p->n_remarks && as != PLOT_TERMINAL; k++) {
+        text_add(t, "%sNaN with lines lc rgb 'white' title ", glue);
+        put_quoted(t, p->remark[k], true);
     }
     text_add(t, "\n");
 }
@@ -219,13 +284,11 @@ static void put_terminal(struct text *t, const struct picture *p, const struct p
     if (to->file) {
         put_set(t, "output", to->file, "", false);
     }
-    text_add(t, "set key outside above center horizontal samplen 2\n");
+    text_add(t, "set key samplen 2%s\n", to->as == PLOT_TERMINAL ? " width 3" : "");
     if (to->as != PLOT_TERMINAL) {
-        text_add(t, "set grid lc rgb '#dddddd' lw 0.6\nset border lc rgb '#444444' lw 0.8\n"
-                    "set tics nomirror textcolor rgb '#222222'\nset key font ',10'\n");
+        text_add(t, "set grid lc rgb '#cccccc' lw 0.7\nset border lc rgb '#444444' lw 0.8\n"
+                    "set tics nomirror scale 0.6 textcolor rgb '#222222'\nset key font ',10' spacing 1.1\n");
         put_set(t, "multiplot title", p->title, " font ',13'", true);
-    } else {
-        put_set(t, "title", p->title, "", false);
     }
 }
 
@@ -257,7 +320,7 @@ static void put_layout(struct text *t, const struct panel *p, struct box b)
     double y = b.y * paper, h = b.h * paper;
     char n[8][32];
     const double v[8] = {b.x, y, b.w, h, b.x + (wide ? 0.07 : 0.062),
-                         b.x + b.w - (wide ? 0.07 : 0.062), y + 0.085, y + h - 0.075};
+                         b.x + b.w - (wide ? 0.07 : 0.062), y + 0.085, y + h - (wide ? 0.05 : 0.06)};
 
     for (unsigned k = 0; k < 8; k++) {
         str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));

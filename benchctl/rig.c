@@ -257,18 +257,21 @@ int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *r
         const struct bench_bus *bb = &b->bus[k];
         nsec byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0;
         r->line[k] = (struct rig_line){.rig = r, .bus = k};
+        nsec lost_after = 5 * NSEC_S; /* at least four time-outs of the slowest */
         enum wire_kind wire = WIRE_LINE;
         const char *line_end = "\n";
         for (int i = 0; i < b->n_insts; i++) {
             if (b->inst[i].bus == k) {
                 wire = b->inst[i].driver->wire;
                 line_end = b->inst[i].driver->line_end;
+                nsec four = (nsec)b->inst[i].driver->timeout_ms * 4 * NSEC_MS;
+                lost_after = four > lost_after ? four : lost_after;
             }
         }
         r->host_wiring[k] = (struct host_wiring){.tcp = bb->baud == 0, .deliver = line_deliver, .owner = &r->line[k]};
         host_init(&r->host[k], &r->host_wiring[k], byte_ns);
         r->bus_wiring[k] = (struct bus_wiring){
-            .name = bb->name, .wire = wire, .line_end = line_end, .byte_ns = byte_ns, .send = line_send, .link = &r->line[k], .report = on_report, .owner = &r->line[k]};
+            .name = bb->name, .wire = wire, .line_end = line_end, .byte_ns = byte_ns, .lost_after = lost_after, .send = line_send, .link = &r->line[k], .report = on_report, .owner = &r->line[k]};
         bus_init(&r->bus[k], &r->bus_wiring[k]);
     }
     uint16_t ports[BENCH_INSTS_MAX][EMU_PORTS_MAX] = {{0}};
@@ -360,10 +363,6 @@ static int submit(struct rig *r, uint8_t inst, struct job job)
 
 int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token, bool safe_class)
 {
-    const struct chan *c = &r->bench->inst[inst].chans[chan];
-    if (c->resolution > 0.0) {
-        value = round(value / c->resolution) * c->resolution;
-    }
     return submit(r, inst, (struct job){.class = safe_class ? JOB_SAFE : JOB_SET, .kind = JOBKIND_SET, .chan = chan, .value = value, .token = token});
 }
 

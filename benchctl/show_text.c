@@ -177,7 +177,7 @@ static void print_contact(const struct story *s)
         return;
     }
     printf("contact  R = a + b * (P/5 MPa)^-m: %s  (%zu points, %u pressures)\n",
-           story_fit_text(&s->fit, "+-", "ohm", text, sizeof(text)), s->fit.n, s->fit.n_pressures);
+           story_fit_text(&s->fit, text, sizeof(text)), s->fit.n, s->fit.n_pressures);
 }
 
 /* ---- Steps, measures, notes --------------------------------------------------------------------- */

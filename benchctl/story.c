@@ -113,20 +113,30 @@ const char *story_r_title(const struct story *s, char *buf, size_t size)
     return buf;
 }
 
-const char *story_fit_text(const struct contact_fit *fit, const char *pm, const char *ohm,
-                           char *buf, size_t size)
+const char *story_fit_part(const struct contact_fit *fit, unsigned which, char *buf, size_t size)
 {
-    char a[32], b[32], m[32], se_a[32], se_b[32], se_m[32];
-    int rc;
+    const double value[] = {fit->a_ohm, fit->b_ohm, fit->m};
+    const double error[] = {fit->se_a_ohm, fit->se_b_ohm, fit->se_m};
+    int decimals = 1, rc;
+    char v[48], e[48];
 
-    str_fixed(fit->a_ohm, 2, 0, false, false, a, sizeof(a));
-    str_fixed(fit->b_ohm, 2, 0, false, false, b, sizeof(b));
-    str_fixed(fit->m, 3, 0, false, false, m, sizeof(m));
-    str_fixed(fit->se_a_ohm, 2, 0, false, false, se_a, sizeof(se_a));
-    str_fixed(fit->se_b_ohm, 2, 0, false, false, se_b, sizeof(se_b));
-    str_fixed(fit->se_m, 3, 0, false, false, se_m, sizeof(se_m));
-    rc = str_fmt(buf, size, "a %s %s %s %s, b %s %s %s %s, m %s %s %s", a, pm, se_a, ohm, b, pm,
-                 se_b, ohm, m, pm, se_m);
+    /* two digits of the error, and the figure no further than it is known */
+    for (double limit = 1.0; decimals < 4 && error[which] < limit; limit /= 10.0) {
+        decimals++;
+    }
+    str_fixed(value[which], decimals, 0, false, false, v, sizeof(v));
+    str_fixed(error[which], decimals, 0, false, false, e, sizeof(e));
+    rc = str_fmt(buf, size, "%s +- %s%s", v, e, which < 2 ? " ohm" : "");
+    (void)rc;
+    return buf;
+}
+
+const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size)
+{
+    char a[64], b[64], m[64];
+    int rc = str_fmt(buf, size, "a %s, b %s, m %s", story_fit_part(fit, 0, a, sizeof(a)),
+                     story_fit_part(fit, 1, b, sizeof(b)), story_fit_part(fit, 2, m, sizeof(m)));
+
     (void)rc;
     return buf;
 }

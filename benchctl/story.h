@@ -25,9 +25,9 @@ const struct cycle_row *story_cycle(const struct story *s, size_t i);
 double story_cycle_r_ohm(const struct story *s, uint32_t cycle);
 /* "R 10 s" for r_10; else the register's name. */
 const char *story_r_title(const struct story *s, char *buf, size_t size);
-/* "R = 12.0 + 10.1 (P/5 MPa)^-0.67", with `pm` before the standard errors ("+-"). ohm: the unit's
- * spelling. */
-const char *story_fit_text(const struct contact_fit *fit, const char *pm, const char *ohm,
-                           char *buf, size_t size);
+/* One line: "a 12.41 +- 0.16 ohm, b 9.97 +- 0.15 ohm, m 0.671 +- 0.006". */
+const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size);
+/* "12.41 +- 0.16 ohm": which is 0 for a, 1 for b, 2 for m. */
+const char *story_fit_part(const struct contact_fit *fit, unsigned which, char *buf, size_t size);
 
 #endif

@@ -49,7 +49,13 @@ void batch_clear(struct batch *b)
 
 /* ---- Encoding ---- */
 
-enum tag { TAG_NULL, TAG_INT, TAG_REAL, TAG_TEXT, TAG_BLOB };
+enum tag {
+    TAG_NULL,
+    TAG_INT,
+    TAG_REAL,
+    TAG_TEXT,
+    TAG_BLOB
+};
 
 static uint8_t *room(struct batch *b, size_t n)
 {
@@ -197,10 +203,22 @@ int store_step_begin(struct store *s, const struct store_step *step)
 int store_step_end(struct store *s, const struct store_summary *sum)
 {
     const double figure[] = {
-        sum->charge_ah,         sum->energy_wh,         sum->charge_in_ah,    sum->charge_out_ah,
-        sum->energy_in_wh,      sum->energy_out_wh,     sum->v_first,         sum->v_last,
-        sum->v_min,             sum->v_max,             sum->i_min,           sum->i_max,
-        sum->temperature_min_k, sum->temperature_max_k, sum->pressure_min_pa, sum->pressure_max_pa,
+        sum->charge_ah,
+        sum->energy_wh,
+        sum->charge_in_ah,
+        sum->charge_out_ah,
+        sum->energy_in_wh,
+        sum->energy_out_wh,
+        sum->v_first,
+        sum->v_last,
+        sum->v_min,
+        sum->v_max,
+        sum->i_min,
+        sum->i_max,
+        sum->temperature_min_k,
+        sum->temperature_max_k,
+        sum->pressure_min_pa,
+        sum->pressure_max_pa,
         sum->pressure_mean_pa,
     };
     struct batch *b;
@@ -322,8 +340,10 @@ static bool all_ok(const uint8_t *quality, unsigned n)
 
 int store_sample(struct store *s, const struct store_row *row)
 {
-    struct sample_head head = {.t_s = nsec_to_s(row->t), .charge_ah = row->charge_ah,
-                               .energy_wh = row->energy_wh, .step = row->step,
+    struct sample_head head = {.t_s = nsec_to_s(row->t),
+                               .charge_ah = row->charge_ah,
+                               .energy_wh = row->energy_wh,
+                               .step = row->step,
                                .cycle = row->cycle};
     struct batch *b = &s->batch;
     unsigned n;
@@ -354,7 +374,7 @@ int store_sample(struct store *s, const struct store_row *row)
 /* Parameters are bound where they lie in the batch, which outlives the step. */
 static const uint8_t *bind_value(sqlite3_stmt *st, int i, const uint8_t *p)
 {
-    enum tag tag = (enum tag)*p++;
+    enum tag tag = (enum tag) * p++;
     int64_t whole;
     double real;
     uint32_t length;
@@ -378,9 +398,7 @@ static const uint8_t *bind_value(sqlite3_stmt *st, int i, const uint8_t *p)
             sqlite3_bind_blob(st, i, p, (int)length, SQLITE_STATIC);
         return p + length;
     case TAG_NULL:
-    default:
-        sqlite3_bind_null(st, i);
-        return p;
+    default: sqlite3_bind_null(st, i); return p;
     }
 }
 

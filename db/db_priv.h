@@ -22,7 +22,8 @@ enum {
     DB_PATH_MAX = 1024,
 };
 
-/* One sample table. Field i is column 3 + i (after t_s, step, cycle) and channel first_channel + i. */
+/* One sample table. Field i is column 3 + i (after t_s, step, cycle) and channel first_channel + i.
+ */
 struct table_desc {
     char name[DB_NAME_MAX];
     unsigned n;        /* channels */
@@ -38,11 +39,12 @@ struct table_list {
 
 /* sql.c */
 int sql_code(sqlite3 *db, int rc);
-/* Code of the last error of db, with its story: "WHAT: disk full". Before any further call on db. */
+/* Code of the last error of db, with its story: "WHAT: disk full". Before any further call on db.
+ */
 int sql_fail(sqlite3 *db, struct diag *reterr, const char *fmt, ...) PRINTF(3, 4);
 /* create: the file may be absent. ret_db untouched on failure. */
-int sql_open(const char *path, bool write, bool create, sqlite3 **ret_db, struct diag *reterr)
-    MUST_USE;
+int sql_open(const char *path, bool write, bool create, sqlite3 **ret_db,
+             struct diag *reterr) MUST_USE;
 int sql_exec(sqlite3 *db, const char *sql, struct diag *reterr) MUST_USE;
 int sql_prepare(sqlite3 *db, sqlite3_stmt **ret, struct diag *reterr, const char *fmt, ...)
     PRINTF(4, 5) MUST_USE;
@@ -50,14 +52,15 @@ int sql_prepare(sqlite3 *db, sqlite3_stmt **ret, struct diag *reterr, const char
 int sql_int(sqlite3 *db, const char *sql, int64_t *ret, struct diag *reterr) MUST_USE;
 /* Step a statement that gives no rows, and reset it. */
 int sql_run(sqlite3_stmt *st);
-int sql_bind_real(sqlite3_stmt *st, int i, double v); /* not finite: NULL */
-int sql_bind_text(sqlite3_stmt *st, int i, const char *text); /* NULL: NULL; text stays */
-double sql_real(sqlite3_stmt *st, int i);             /* NULL: NaN */
+int sql_bind_real(sqlite3_stmt *st, int i, double v);           /* not finite: NULL */
+int sql_bind_text(sqlite3_stmt *st, int i, const char *text);   /* NULL: NULL; text stays */
+double sql_real(sqlite3_stmt *st, int i);                       /* NULL: NaN */
 void sql_copy(sqlite3_stmt *st, int i, char *buf, size_t size); /* NULL: "" */
 /* Lower-case letters, digits and underscores, a letter first, short enough. */
 bool sql_name_ok(const char *name);
 
-/* schema.c: bring a file to the newest version, each step in its own transaction. E_VERSION when it is newer. */
+/* schema.c: bring a file to the newest version, each step in its own transaction. E_VERSION when it
+ * is newer. */
 int schema_run(sqlite3 *db, struct diag *reterr) MUST_USE;
 int schema_lab(sqlite3 *db, struct diag *reterr) MUST_USE;
 /* The file is ours and not newer than we are; its version. */
@@ -67,8 +70,8 @@ int schema_check(sqlite3 *db, int64_t app_id, int64_t newest, int64_t *ret_versi
 bool schema_reserved(const char *name);
 
 /* tables.c */
-int tables_create(sqlite3 *db, const struct store_table *tables, unsigned n, struct diag *reterr)
-    MUST_USE;
+int tables_create(sqlite3 *db, const struct store_table *tables, unsigned n,
+                  struct diag *reterr) MUST_USE;
 int tables_load(sqlite3 *db, struct table_list *ret, struct diag *reterr) MUST_USE;
 /* Names and columns as the caller will put them; E_MISMATCH. */
 int tables_compare(const struct table_list *list, const struct store_table *tables, unsigned n,
@@ -77,8 +80,8 @@ int tables_compare(const struct table_list *list, const struct store_table *tabl
 int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65],
                   struct diag *reterr) MUST_USE;
 /* Rows of a table: their numbers run from 1 without gaps. */
-int table_rows(sqlite3 *db, const struct table_desc *t, int64_t *ret_rows, struct diag *reterr)
-    MUST_USE;
+int table_rows(sqlite3 *db, const struct table_desc *t, int64_t *ret_rows,
+               struct diag *reterr) MUST_USE;
 
 /* info.c */
 int info_read(sqlite3 *db, struct run_info *ret, struct diag *reterr) MUST_USE;

@@ -7,9 +7,9 @@
 #include <math.h>
 #include <string.h>
 
-#define INFO_COLUMNS                                                                               \
-    "number, procedure, version, title, article, bench, station, verdict, cause, text,"            \
-    " program_hash, build, rows_sha256, wall_start_ns, duration_s, ended, is_virtual,"             \
+#define INFO_COLUMNS                                                                    \
+    "number, procedure, version, title, article, bench, station, verdict, cause, text," \
+    " program_hash, build, rows_sha256, wall_start_ns, duration_s, ended, is_virtual,"  \
     " capacity_c, area_m2, seed, events, guard_evaluations"
 
 void info_from_row(sqlite3_stmt *st, struct run_info *ret)
@@ -157,6 +157,5 @@ int catalogue_put(sqlite3 *lab, const struct run_info *info, const char *file_sh
 
 int catalogue_list(sqlite3 *lab, sqlite3_stmt **ret, struct diag *reterr)
 {
-    return sql_prepare(lab, ret, reterr,
-                       "SELECT " INFO_COLUMNS " FROM run ORDER BY number DESC");
+    return sql_prepare(lab, ret, reterr, "SELECT " INFO_COLUMNS " FROM run ORDER BY number DESC");
 }

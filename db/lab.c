@@ -8,7 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LEFT_OPEN_MAX = 64 };
+enum {
+    LEFT_OPEN_MAX = 64
+};
 
 /* ---- Runs whose last step to an archive file was not done ---- */
 
@@ -39,6 +41,7 @@ static void settle_one(struct store *s, int64_t number)
     if (info_read(db, &info, NULL) == 0 && info.ended)
         settled = runfile_settle(db, NULL) == 1;
     sqlite3_close(db);
+    info.number = number;
     if (settled && path_sha256(path, hex, NULL) == 0 &&
         catalogue_put(s->lab, &info, hex, true, NULL) < 0)
         return; /* the next lab_open finds it again */
@@ -79,8 +82,7 @@ static int open_catalogue(struct store *s, struct diag *reterr)
         rc = str_fmt(runs, sizeof(runs), "%s/runs", s->dir);
     if (rc < 0)
         return rc;
-    s->read_only = access(path, F_OK) == 0 &&
-                   (access(path, W_OK) < 0 || access(s->dir, W_OK) < 0);
+    s->read_only = access(path, F_OK) == 0 && (access(path, W_OK) < 0 || access(s->dir, W_OK) < 0);
     if (!s->read_only)
         rc = path_folder(runs, reterr);
     if (rc == 0)
@@ -173,8 +175,7 @@ static int article_barcode_free(struct store *s, const struct article_put *a, st
     step = sqlite3_step(st);
     if (step == SQLITE_ROW) {
         sql_copy(st, 0, other, sizeof(other));
-        rc = diag_add(reterr, E_EXISTS, "article %s has the barcode %s already", other,
-                      a->barcode);
+        rc = diag_add(reterr, E_EXISTS, "article %s has the barcode %s already", other, a->barcode);
     } else if (step != SQLITE_DONE) {
         rc = sql_fail(s->lab, reterr, "article %s", a->name);
     }
@@ -215,7 +216,10 @@ static int article_write(struct store *s, const struct article_put *a, struct di
 int lab_article_put(struct store *s, const char *name, const char *barcode, const char *kind,
                     const char *text, nsec wall, struct diag *reterr)
 {
-    struct article_put a = {.name = name, .kind = kind, .text = text, .wall = wall,
+    struct article_put a = {.name = name,
+                            .kind = kind,
+                            .text = text,
+                            .wall = wall,
                             .barcode = barcode != NULL && barcode[0] != '\0' ? barcode : NULL};
     struct sha256 h;
     uint8_t digest[32];

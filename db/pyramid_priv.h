@@ -1,16 +1,21 @@
-/* db/pyramid_priv.h - minima and maxima of 256 and of 65536 rows, so that a plot need not read them.
+/* db/pyramid_priv.h - minima and maxima of 256 and of 65536 rows, so that a plot need not read
+ * them.
  *
  * Row numbers of a table run from 1 without gaps; bucket b of a span covers rows b * span + 1 to
  * (b + 1) * span. A bucket is written when its last row is. The open ones live in struct pyramid
- * (flat, so that a failed commit puts the old one back) and are made again from the last rows when a
- * run goes on; pyramid_rest writes them at the end of the run.
+ * (flat, so that a failed commit puts the old one back) and are made again from the last rows when
+ * a run goes on; pyramid_rest writes them at the end of the run.
  */
 #ifndef DB_PYRAMID_PRIV_H
 #define DB_PYRAMID_PRIV_H
 
 #include "db/db_priv.h"
 
-enum { PYRAMID_LEVELS = 2, PYRAMID_SPAN_0 = 256, PYRAMID_SPAN_1 = 65536 };
+enum {
+    PYRAMID_LEVELS = 2,
+    PYRAMID_SPAN_0 = 256,
+    PYRAMID_SPAN_1 = 65536
+};
 
 struct pyramid_field {
     uint32_t n; /* values; 0: lo and hi mean nothing */

@@ -149,10 +149,22 @@ static int take_step(sqlite3_stmt *st, void *p)
     struct step_row row = {.number = (uint32_t)sqlite3_column_int64(st, 0),
                            .cycle = (uint32_t)sqlite3_column_int64(st, 1)};
     double *const figure[] = {
-        &row.charge_ah,         &row.energy_wh,         &row.charge_in_ah,    &row.charge_out_ah,
-        &row.energy_in_wh,      &row.energy_out_wh,     &row.v_first,         &row.v_last,
-        &row.v_min,             &row.v_max,             &row.i_min,           &row.i_max,
-        &row.temperature_min_k, &row.temperature_max_k, &row.pressure_min_pa, &row.pressure_max_pa,
+        &row.charge_ah,
+        &row.energy_wh,
+        &row.charge_in_ah,
+        &row.charge_out_ah,
+        &row.energy_in_wh,
+        &row.energy_out_wh,
+        &row.v_first,
+        &row.v_last,
+        &row.v_min,
+        &row.v_max,
+        &row.i_min,
+        &row.i_max,
+        &row.temperature_min_k,
+        &row.temperature_max_k,
+        &row.pressure_min_pa,
+        &row.pressure_max_pa,
         &row.pressure_mean_pa,
     };
 

@@ -1,4 +1,5 @@
-/* db/read_lab.c - the list of runs: from the catalogue, which is brought up to date from the files. */
+/* db/read_lab.c - the list of runs: from the catalogue, which is brought up to date from the files.
+ */
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/str.h"
@@ -8,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What the catalogue cannot tell: runs under way, and all news when it cannot be written. Sorted. */
+/* What the catalogue cannot tell: runs under way, and all news when it cannot be written. Sorted.
+ */
 struct overlay {
     struct run_info *info;
     size_t n;

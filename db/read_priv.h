@@ -10,8 +10,8 @@ struct run_file {
     struct table_list tables;
 };
 
-/* First row of 1 .. rows + 1 whose COLUMN is at least x (after: greater than x). The column must not fall
- * from row to row, as t_s and step do not. */
+/* First row of 1 .. rows + 1 whose COLUMN is at least x (after: greater than x). The column must
+ * not fall from row to row, as t_s and step do not. */
 int read_bound(struct run_file *f, const struct table_desc *t, const char *column, double x,
                bool after, int64_t rows, int64_t *ret, struct diag *reterr) MUST_USE;
 

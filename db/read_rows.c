@@ -7,7 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CELLS_MAX = 48, CELL_SIZE = 768 };
+enum {
+    CELLS_MAX = 48,
+    CELL_SIZE = 768
+};
 
 /* ---- Rows as text ---- */
 
@@ -48,20 +51,15 @@ static const char *make_cell(sqlite3_stmt *st, int i, const struct table_desc *t
     const char *text;
 
     switch (sqlite3_column_type(st, i)) {
-    case SQLITE_FLOAT:
-        str_from_double(sqlite3_column_double(st, i), buf, CELL_SIZE);
-        return buf;
+    case SQLITE_FLOAT: str_from_double(sqlite3_column_double(st, i), buf, CELL_SIZE); return buf;
     case SQLITE_BLOB:
         if (t != NULL && i == 3 + (int)t->n_fields)
             quality_cell(t, sqlite3_column_blob(st, i), sqlite3_column_bytes(st, i), buf);
         else
             hex_cell(sqlite3_column_blob(st, i), sqlite3_column_bytes(st, i), buf);
         return buf;
-    case SQLITE_NULL:
-        return "";
-    default:
-        text = (const char *)sqlite3_column_text(st, i);
-        return text != NULL ? text : "";
+    case SQLITE_NULL: return "";
+    default: text = (const char *)sqlite3_column_text(st, i); return text != NULL ? text : "";
     }
 }
 
@@ -135,14 +133,14 @@ int run_rows(struct run_file *f, const char *table,
 
 /* ---- Branches ---- */
 
-struct piece {            /* one step's rows in the counts table */
+struct piece { /* one step's rows in the counts table */
     int64_t first, last;
-    double offset_ah;     /* of the branch when the step began */
+    double offset_ah; /* of the branch when the step began */
 };
 struct branch {
     uint32_t cycle;
-    int direction;        /* +1 charge, -1 discharge, 0: none yet */
-    double charge_ah;     /* of the steps so far, positive */
+    int direction;    /* +1 charge, -1 discharge, 0: none yet */
+    double charge_ah; /* of the steps so far, positive */
     int64_t rows;
     struct piece *piece;
     size_t n, size;

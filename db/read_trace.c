@@ -1,4 +1,5 @@
-/* db/read_trace.c - a channel over time, thinned for a plot without reading what the plot cannot show.
+/* db/read_trace.c - a channel over time, thinned for a plot without reading what the plot cannot
+ * show.
  *
  * The range is found by bisection. When it holds more rows than points, it is walked in the widest
  * buckets of the pyramid; a bucket that is wider in time than one point, or that the range cuts, is
@@ -22,7 +23,7 @@ struct point {
 struct walk {
     struct run_file *f;
     const struct table_desc *t;
-    int64_t channel, rows;   /* rows in the table */
+    int64_t channel, rows;      /* rows in the table */
     sqlite3_stmt *row, *bucket; /* bucket NULL: a file without pyramid */
     double begin_s, width_s;
     unsigned points;
@@ -272,7 +273,7 @@ int run_trace(struct run_file *f, const char *channel, double from_s, double to_
 {
     struct walk w = {.f = f, .points = points, .reterr = reterr};
     struct trace t = {0};
-    struct place at;
+    struct place at = {0};
     int rc;
 
     if (points == 0)

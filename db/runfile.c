@@ -65,8 +65,8 @@ static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], st
         return rc;
     fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0)
-        return diag_add(reterr, errno == EEXIST ? E_EXISTS : os_code(errno),
-                        "cannot make %s: %s", path, strerror(errno));
+        return diag_add(reterr, errno == EEXIST ? E_EXISTS : os_code(errno), "cannot make %s: %s",
+                        path, strerror(errno));
     close(fd);
     if (str_fmt(folder, sizeof(folder), "%s/runs", lab) == 0) {
         fd = open(folder, O_RDONLY | O_CLOEXEC);
@@ -78,8 +78,7 @@ static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], st
     return 0;
 }
 
-static int insert_run(sqlite3 *db, int64_t number, const struct store_run *run,
-                      struct diag *reterr)
+static int insert_run(sqlite3 *db, int64_t number, const struct store_run *run, struct diag *reterr)
 {
     const char *const text[] = {run->procedure, run->version, run->title,        run->article,
                                 run->bench,     run->station, run->program_hash, run->build};

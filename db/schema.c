@@ -95,8 +95,13 @@ struct rung {
     const char *const *ddl;
     int (*fill)(sqlite3 *db, struct diag *reterr); /* NULL: the tables are enough */
 };
-static const struct rung run_ladder[RUN_VERSION] = {{run_v1, NULL}, {run_v2, pyramid_rebuild}};
-static const struct rung lab_ladder[LAB_VERSION] = {{lab_v1, NULL}};
+static const struct rung run_ladder[RUN_VERSION] = {
+    {run_v1, NULL           },
+    {run_v2, pyramid_rebuild}
+};
+static const struct rung lab_ladder[LAB_VERSION] = {
+    {lab_v1, NULL}
+};
 
 bool schema_reserved(const char *name)
 {

@@ -9,7 +9,9 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { BUSY_MS = 5000 };
+enum {
+    BUSY_MS = 5000
+};
 
 static bool no_room(int system_errno)
 {
@@ -21,25 +23,19 @@ int sql_code(sqlite3 *db, int rc)
     switch (rc & 0xff) {
     case SQLITE_OK:
     case SQLITE_ROW:
-    case SQLITE_DONE:
-        return 0;
-    case SQLITE_FULL:
-        return E_FULL;
+    case SQLITE_DONE: return 0;
+    case SQLITE_FULL: return E_FULL;
     case SQLITE_IOERR:
         /* SQLite keeps the system's reason for most failures, but not for that of a COMMIT */
         return (db != NULL && no_room(sqlite3_system_errno(db))) || no_room(errno) ? E_FULL : E_IO;
     case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return E_BUSY;
-    case SQLITE_NOMEM:
-        return E_NOMEM;
+    case SQLITE_LOCKED: return E_BUSY;
+    case SQLITE_NOMEM: return E_NOMEM;
     case SQLITE_ERROR: /* a table or column that should be there is not */
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
-    case SQLITE_CONSTRAINT:
-        return E_CORRUPT;
-    default:
-        return E_IO;
+    case SQLITE_CONSTRAINT: return E_CORRUPT;
+    default: return E_IO;
     }
 }
 

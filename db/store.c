@@ -16,7 +16,8 @@ static int next_number(struct store *s, int64_t *ret, struct diag *reterr)
     int rc = sql_int(s->lab, "SELECT coalesce(max(number), 0) FROM run", &known, reterr);
 
     if (rc == 0)
-        rc = path_highest(s->dir, &highest, reterr); /* the catalogue may be younger than the files */
+        rc = path_highest(s->dir, &highest,
+                          reterr); /* the catalogue may be younger than the files */
     if (rc == 0)
         *ret = (known > highest ? known : highest) + 1;
     return rc;
@@ -320,7 +321,9 @@ int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256
     }
     rc = wrap_up(s, reterr);
     if (rc < 0) {
-        diag_wrap(reterr, "run %lld has ended and its rows are safe, but", (long long)s->number);
+        diag_wrap(reterr,
+                  "run %lld has ended and its rows are safe, but its file is not fully closed",
+                  (long long)s->number);
         return rc;
     }
     memcpy(ret_rows_sha256, sha, sizeof(sha));

@@ -1,7 +1,7 @@
 /* db/store.h - run files and the lab catalogue, the writing side. The only room that sees sqlite3.h (with db/read.h).
  *
  * A run file (runs/NNNNNN.run) is one SQLite database per run: run, source, channel, step, step_summary, event, anchor, frame, note, measure, register_value, run_state and one sample
- * table per group of channels (t_s, step, cycle, one REAL column a channel, quality), plus a min/max pyramid for plots. STRICT, foreign keys, user_version,
+ * table per group of channels (t_s, step, cycle, one REAL column a channel, quality), described by sample_table, plus a min/max pyramid for plots. STRICT, foreign keys, user_version,
  * application_id 0x42454e43 ("BENC"). The API speaks in batches over all runs of a bench, as the spool will: rows are put, store_commit() makes them durable.
  *
  * Under the virtual clock commits are by row count; a commit also overwrites the run's encoded state (and, for a virtual bench, the world's) in the same
@@ -61,7 +61,8 @@ int store_begin(struct store *s, const struct store_run *run, const struct store
 int store_resume(struct store *s, int64_t number, const struct store_table *tables, unsigned n_tables, uint8_t **ret_state, size_t *ret_n, uint8_t **ret_world, size_t *ret_n_world,
                  struct diag *reterr) MUST_USE;
 
-/* Rows: kept in the open transaction; no allocation per row. All return 0 or E_IO / E_FULL (disk): the run then gets STORE_BEHIND. t: run time. */
+/* Rows: kept in memory until store_commit writes them all in one transaction; no allocation per row. All return 0, E_STATE without a run, or E_FULL when 64 MiB
+ * wait for a commit that works: the run then gets STORE_BEHIND. t: run time. */
 struct store_row {
     unsigned table;
     nsec t;
@@ -104,7 +105,8 @@ int store_frame(struct store *s, const char *bus, nsec t, char direction, const 
 int store_identity(struct store *s, unsigned table, const char *identity) MUST_USE; /* what the instrument said it is */
 int store_anchor(struct store *s, nsec mono, nsec wall) MUST_USE;
 
-/* Make everything so far durable together with the states (NULL: unchanged). rows_pending: for the owner's rule. */
+/* Make everything so far durable together with the states (NULL: unchanged). On E_FULL, E_IO or E_BUSY the file is as after the last commit and what was put
+ * still waits: call again. store_pending: rows, events and the like that wait, for the owner's rule. */
 int store_commit(struct store *s, const uint8_t *state, size_t n, const uint8_t *world, size_t n_world, struct diag *reterr) MUST_USE;
 unsigned store_pending(const struct store *s);
 
@@ -115,7 +117,9 @@ struct store_end {
     uint64_t events, guard_evaluations;
     double virtual_speed;          /* NaN on a real bench */
 };
-/* Close the run: pyramid rest, states deleted, checkpoint, journal_mode=DELETE, integrity check, SHA-256 over all sample rows and of the file into the catalogue. */
+/* Close the run: pyramid rest, states deleted, checkpoint, journal_mode=DELETE, integrity check, SHA-256 over all sample rows and of the file into the catalogue.
+ * E_FULL, E_IO, E_BUSY with the run still under way: call again. A reader that has the file open keeps it in WAL mode; the next lab_open finishes that.
+ * E_CORRUPT: it has ended, but a check failed. */
 int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256[65], struct diag *reterr) MUST_USE;
 
 /* Articles in the catalogue (benchctl article): upsert with the file's text; history kept. */

@@ -1,4 +1,5 @@
-/* db/store_priv.h - the writing side's inside: one run at a time, its rows in a batch until a commit.
+/* db/store_priv.h - the writing side's inside: one run at a time, its rows in a batch until a
+ * commit.
  *
  * What is put is kept in memory and goes to SQLite in one transaction at store_commit. So a full
  * disk loses nothing: the transaction is rolled back, the batch is still there, and the next
@@ -9,14 +10,16 @@
 
 #include "db/pyramid_priv.h"
 
-enum { BATCH_MAX = 64 << 20 }; /* bytes that may wait for a commit that works */
+enum {
+    BATCH_MAX = 64 << 20
+}; /* bytes that may wait for a commit that works */
 
 struct batch {
     uint8_t *p;
     size_t n, size;
-    size_t mark;      /* start of the record that is being put */
+    size_t mark; /* start of the record that is being put */
     unsigned records;
-    bool failed;      /* it did not fit */
+    bool failed; /* it did not fit */
 };
 
 enum put_kind {
@@ -61,8 +64,8 @@ void runfile_unlock(const char *lab, int64_t number, int fd);
 /* A new file with its first rows, open for writing in s. Nothing is left behind on failure. */
 int runfile_create(struct store *s, int64_t number, const struct store_run *run,
                    const struct store_table *tables, unsigned n_tables,
-                   const struct store_source *sources, unsigned n_sources, struct diag *reterr)
-    MUST_USE;
+                   const struct store_source *sources, unsigned n_sources,
+                   struct diag *reterr) MUST_USE;
 void runfile_remove(const char *lab, int64_t number);
 /* The file of a run, open in s; statements prepared, pyramids loaded. */
 int runfile_attach(struct store *s, int64_t number, struct diag *reterr) MUST_USE;

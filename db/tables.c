@@ -58,8 +58,10 @@ static int table_ddl(sqlite3 *db, const struct store_table *t, struct diag *rete
     struct text sql = {0};
     int rc;
 
-    text_add(&sql, "CREATE TABLE \"%s\"(t_s REAL NOT NULL, step INTEGER NOT NULL REFERENCES"
-             " step(number), cycle INTEGER NOT NULL", t->name);
+    text_add(&sql,
+             "CREATE TABLE \"%s\"(t_s REAL NOT NULL, step INTEGER NOT NULL REFERENCES"
+             " step(number), cycle INTEGER NOT NULL",
+             t->name);
     for (unsigned i = 0; i < t->n; i++)
         text_add(&sql, ", \"%s\" REAL", t->column[i].name);
     text_add(&sql, "%s, quality BLOB) STRICT", t->counts ? ", charge_ah REAL, energy_wh REAL" : "");
@@ -86,14 +88,19 @@ static int channel_insert(sqlite3_stmt *st, const struct store_table *t,
 /* The counts can be plotted like channels, under the name of their table. */
 static int counts_insert(sqlite3_stmt *st, const struct store_table *t)
 {
-    static const char *const row[][3] = {{"charge_ah", "charge", "Ah"},
-                                         {"energy_wh", "energy", "Wh"}};
+    static const char *const row[][3] = {
+        {"charge_ah", "charge", "Ah"},
+        {"energy_wh", "energy", "Wh"}
+    };
     int rc = SQLITE_OK;
 
     for (size_t i = 0; i < ARRAY_LEN(row) && rc == SQLITE_OK; i++) {
         char channel[2 * DB_NAME_MAX];
-        struct store_column c = {.name = row[i][0], .channel = channel, .kind = KIND_COUNT,
-                                 .accuracy_reading = (double)NAN, .accuracy_offset = (double)NAN,
+        struct store_column c = {.name = row[i][0],
+                                 .channel = channel,
+                                 .kind = KIND_COUNT,
+                                 .accuracy_reading = (double)NAN,
+                                 .accuracy_offset = (double)NAN,
                                  .resolution = (double)NAN};
 
         if (str_fmt(channel, sizeof(channel), "%s.%s", t->name, row[i][0]) < 0)
@@ -318,8 +325,7 @@ static int hash_table(sqlite3 *db, struct hasher *h, const struct table_desc *t,
     return rc;
 }
 
-int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65],
-                  struct diag *reterr)
+int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65], struct diag *reterr)
 {
     struct hasher *h = malloc(sizeof(*h));
     uint8_t digest[32];

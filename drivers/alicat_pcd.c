@@ -75,8 +75,11 @@ enum {
     TAG_LS,
     TAG_FRAME,
     TAG_POLL_SOURCE,
-    TAG_SET,
+    TAG_SET, /* LS with a value, and the frame that proves it */
+    TAG_BACK,
+    TAG_SAFE_SOURCE,
     TAG_SAFE,
+    TAG_SAFE_BACK,
 };
 
 /* Conditions that a frame may carry. */
@@ -182,6 +185,17 @@ static struct xfer *plan_letter(const struct inst *inst, struct plan *plan, uint
                                 const char *command)
 {
     return plan_line(plan, tag, "%c%s", (int)inst->unit, command);
+}
+
+static struct xfer *plan_frame(const struct inst *inst, struct plan *plan, uint16_t tag)
+{
+    struct xfer *x = plan_add(plan, tag);
+
+    if (x != NULL) {
+        x->tx[0] = (uint8_t)inst->unit;
+        x->tx_len = 1;
+    }
+    return x;
 }
 
 /* ---- Identify ---- */
@@ -292,22 +306,36 @@ static int absorb_source(struct inst *inst, const struct xfer *x, struct outcome
 
     if (parse_source(inst, x, &source) != 0)
         return E_GARBLED;
-    if (x->tag == TAG_POLL_SOURCE) {
-        s->polls = 0;
-        if (source != 'S' && !s->foreign)
-            driver_notice(out, NOTICE_LOCAL, CH_SET, s->set_psi * PSI_PA,
-                          "set-point source is no longer serial");
-        s->foreign = source != 'S';
-        return 0;
-    }
-    if (source != 'S') {
+    if (source != 'S' && !s->set_known) {
         driver_notice(out, NOTICE_WRONG_DEVICE, 0, 0,
                       source == 'A' ? "set-point source is analog (LSS A), must be LSS S"
                                     : "set-point source is the panel (LSS U), must be LSS S");
         return 0;
     }
+    /* In the middle of a run it is the right unit, and a hand at its panel. */
+    if (source != 'S' && !s->foreign)
+        driver_notice(out, NOTICE_LOCAL, CH_SET, s->set_psi * PSI_PA,
+                      "set-point source is no longer serial");
+    s->foreign = source != 'S';
+    s->polls = 0;
+    if (x->tag == TAG_SOURCE)
+        plan_letter(inst, out->plan, TAG_LS, "LS");
+    return 0;
+}
+
+/* The safe sequence takes the set-point back from whoever has it. */
+static int absorb_safe_source(struct inst *inst, const struct xfer *x, struct outcome *out)
+{
+    struct alicat_state *s = inst->state;
+    char source;
+
+    if (is_refusal(inst, x)) {
+        driver_notice(out, NOTICE_SET_REFUSED, CH_SET, 0, "set-point source rejected with ?");
+        return 0;
+    }
+    if (parse_source(inst, x, &source) != 0 || source != 'S')
+        return E_GARBLED;
     s->foreign = false;
-    plan_letter(inst, out->plan, TAG_LS, "LS");
     return 0;
 }
 
@@ -345,6 +373,26 @@ static int parse_requested(const struct inst *inst, const struct xfer *x, double
     return 0;
 }
 
+/* The acknowledgement repeats what it heard; what it does is in the next frame. */
+static void absorb_acknowledged(struct inst *inst, const struct xfer *x, double psi,
+                                struct outcome *out)
+{
+    struct alicat_state *s = inst->state;
+    struct xfer *back;
+
+    if (!chan_agrees(&inst->chans[CH_SET], x->want, psi * PSI_PA)) {
+        s->set_psi = psi;
+        s->set_known = true;
+        driver_set_result(out, inst, x, psi * PSI_PA);
+        return;
+    }
+    back = plan_frame(inst, out->plan, TAG_BACK);
+    if (back != NULL) {
+        back->chan = x->chan;
+        back->want = x->want;
+    }
+}
+
 static int absorb_requested(struct inst *inst, const struct xfer *x, struct outcome *out)
 {
     struct alicat_state *s = inst->state;
@@ -358,17 +406,20 @@ static int absorb_requested(struct inst *inst, const struct xfer *x, struct outc
         return E_GARBLED;
     if (x->tag == TAG_SAFE && fabs(psi) > 0.005)
         return E_GARBLED; /* not the answer to a 0, however late */
-    if (x->tag == TAG_LS)
-        driver_notice_fmt(out, NOTICE_IDENTIFIED, 0, 0, "Alicat PCD unit %c, firmware %s",
-                          (int)inst->unit, s->version);
+    if (x->tag == TAG_SAFE)
+        return 0;
+    if (x->tag == TAG_SET) {
+        absorb_acknowledged(inst, x, psi, out);
+        return 0;
+    }
+    driver_notice_fmt(out, NOTICE_IDENTIFIED, 0, 0, "Alicat PCD unit %c, firmware %s",
+                      (int)inst->unit, s->version);
     /* A set that is being tried again may explain what identify finds: only the next frame
      * judges it. */
-    if (x->tag != TAG_LS || !s->set_known) {
+    if (!s->set_known) {
         s->set_psi = psi;
         s->set_known = true;
     }
-    if (x->tag == TAG_SET)
-        driver_set_result(out, inst, x, psi * PSI_PA);
     driver_emit(out, CH_SET, psi * PSI_PA, Q_OK);
     return 0;
 }
@@ -397,11 +448,14 @@ static int alicat_plan_set(const struct inst *inst, uint16_t chan, double value,
     return 0;
 }
 
-/* The dual valve vents at zero. Holding the valves closed would keep the pressure in. */
+/* The dual valve vents at zero. Holding the valves closed would keep the pressure in. The source
+ * first: a unit that listens to its panel acknowledges a set-point and does nothing. */
 static int alicat_plan_safe(const struct inst *inst, enum safe_want want, struct plan *ret_plan)
 {
     (void)want;
+    plan_letter(inst, ret_plan, TAG_SAFE_SOURCE, "LSS S");
     plan_requested(inst, ret_plan, TAG_SAFE, 0);
+    plan_frame(inst, ret_plan, TAG_SAFE_BACK);
     return 0;
 }
 
@@ -410,12 +464,8 @@ static int alicat_plan_safe(const struct inst *inst, enum safe_want want, struct
 static int alicat_plan_poll(const struct inst *inst, struct plan *ret_plan)
 {
     const struct alicat_state *s = inst->state;
-    struct xfer *x = plan_add(ret_plan, TAG_FRAME);
 
-    if (x != NULL) {
-        x->tx[0] = (uint8_t)inst->unit;
-        x->tx_len = 1;
-    }
+    plan_frame(inst, ret_plan, TAG_FRAME);
     if (s->polls + 1 >= SOURCE_EVERY)
         plan_letter(inst, ret_plan, TAG_POLL_SOURCE, "LSS");
     return 0;
@@ -427,8 +477,6 @@ static void see_words(struct inst *inst, uint8_t now, double pa, struct outcome 
     struct alicat_state *s = inst->state;
     uint8_t new_ones = (uint8_t)(now & ~s->words);
 
-    if ((new_ones & WORD_ADC) != 0)
-        driver_notice(out, NOTICE_ALARM, CH_PRESSURE, WORD_ADC, "internal converter fault (ADC)");
     if ((new_ones & WORD_OPL) != 0)
         driver_notice(out, NOTICE_ALARM, CH_PRESSURE, WORD_OPL, "over-pressure limit (OPL)");
     if ((new_ones & WORD_HOLD) != 0)
@@ -454,12 +502,21 @@ static int absorb_frame(struct inst *inst, const struct xfer *x, struct outcome 
             return E_GARBLED;
         now |= bit;
     }
+    if (x->tag == TAG_SAFE_BACK && fabs(set_psi) > 0.005)
+        return E_GARBLED; /* not what a 0 leaves, however late */
     driver_emit(out, CH_PRESSURE, psi * PSI_PA,
                 (now & WORD_ADC) != 0   ? Q_INVALID
                 : (now & WORD_POV) != 0 ? Q_OVER
                                         : Q_OK);
     driver_emit(out, CH_SET, set_psi * PSI_PA, Q_OK);
     see_words(inst, now, psi * PSI_PA, out);
+    if (x->tag != TAG_FRAME) {
+        s->set_psi = set_psi;
+        s->set_known = true;
+        if (x->tag == TAG_BACK)
+            driver_set_result(out, inst, x, set_psi * PSI_PA);
+        return 0;
+    }
     see_set(inst, set_psi, out);
     s->polls = (uint8_t)(s->polls < SOURCE_EVERY ? s->polls + 1 : SOURCE_EVERY);
     return 0;
@@ -476,7 +533,10 @@ static int absorb_reply(struct inst *inst, const struct xfer *x, struct outcome 
     case TAG_LS:
     case TAG_SET:
     case TAG_SAFE: return absorb_requested(inst, x, out);
-    case TAG_FRAME: return absorb_frame(inst, x, out);
+    case TAG_FRAME:
+    case TAG_BACK:
+    case TAG_SAFE_BACK: return absorb_frame(inst, x, out);
+    case TAG_SAFE_SOURCE: return absorb_safe_source(inst, x, out);
     default: return E_NOT_MINE;
     }
 }
@@ -488,7 +548,7 @@ static int alicat_absorb(struct inst *inst, const struct xfer *x, struct outcome
     struct alicat_state *s = inst->state;
     int r = x->outcome == XFER_REPLY ? absorb_reply(inst, x, out) : 0;
 
-    if ((x->outcome != XFER_REPLY || r != 0) && (x->tag == TAG_SET || x->tag == TAG_SAFE))
+    if ((x->outcome != XFER_REPLY || r != 0) && x->tag >= TAG_SET)
         s->set_known = false;
     return r;
 }
@@ -514,7 +574,7 @@ const struct driver driver_alicat_pcd = {
     .hazard = {
         "lost link: holds its last set-point",
         "power-up: set-point 0 unless one was saved in the unit; this driver saves none",
-        "front panel: a changed set-point is seen in the next frame, a changed source within eight polls",
+        "front panel: a set-point seen in the next frame, its source within eight polls",
         "off-state: set-point 0, a PCD vents through its second valve; a PC keeps the pressure in",
         "limits: full scale of the unit, nothing tighter inside it",
         "watchdog: none",

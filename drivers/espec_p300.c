@@ -34,13 +34,14 @@ enum {
 static const char *const mode_names[] = {"off", "standby", "constant", "program", NULL};
 static const char *const mode_words[] = {"OFF", "STANDBY", "CONSTANT", "RUN"};
 
-/* -45 .. 155 degC; accuracy, fluctuation and resolution are the sheet's unconfirmed figures. */
+/* A late reply costs 3 s of waiting and 3 s of quiet, hence stale_ms. -45 .. 155 degC; accuracy,
+ * fluctuation and resolution are the sheet's unconfirmed figures. */
 /* clang-format off */
 static const struct chan channels[] = {
     [CH_TEMPERATURE] = {
         .name = "temperature", .kind = KIND_TEMPERATURE_K, .access = CHAN_READ, .min = 228.15,
         .max = 428.15, .accuracy_offset = 0.5, .noise_rms = 0.1, .resolution = 0.1,
-        .polled = true,
+        .stale_ms = 10000, .polled = true,
     },
     [CH_SET] = {
         .name = "temperature_set", .kind = KIND_TEMPERATURE_K, .access = CHAN_READ_SET,
@@ -48,12 +49,12 @@ static const struct chan channels[] = {
     },
     [CH_MODE] = {
         .name = "mode", .states = mode_names, .kind = KIND_STATE, .access = CHAN_READ_SET,
-        .min = CHAMBER_OFF, .max = CHAMBER_PROGRAM, .resolution = 1, .polled = true,
-        .safety = true,
+        .min = CHAMBER_OFF, .max = CHAMBER_PROGRAM, .resolution = 1, .stale_ms = 10000,
+        .polled = true, .safety = true,
     },
     [CH_ALARM] = {
         .name = "alarm", .kind = KIND_STATE, .access = CHAN_READ, .max = 99, .resolution = 1,
-        .polled = true,
+        .stale_ms = 10000, .polled = true,
     },
     [CH_HIGH] = {
         .name = "limit_high", .kind = KIND_TEMPERATURE_K, .access = CHAN_READ_SET, .min = 228.15,
@@ -205,12 +206,12 @@ static int absorb_rom(struct inst *inst, const struct xfer *x, struct outcome *o
 /* ---- What is seen ---- */
 
 /* A mode that nobody here asked for. Alone it may be a hand or a power cut; TEMP? tells: a
- * restart forgets. */
-static void see_mode(struct inst *inst, uint8_t mode, struct outcome *out)
+ * restart forgets. With an alarm the alarm is the reason. */
+static void see_mode(struct inst *inst, uint8_t mode, bool alarm, struct outcome *out)
 {
     struct espec_state *s = inst->state;
 
-    if (s->mode_known && mode != s->mode) {
+    if (s->mode_known && mode != s->mode && !alarm) {
         if (s->mode >= CHAMBER_CONSTANT && mode <= CHAMBER_STANDBY) {
             s->fell = true;
             plan_command(inst, out->plan, TAG_TEMP, "TEMP?", "");
@@ -364,7 +365,7 @@ static int absorb_mon(struct inst *inst, const struct xfer *x, struct outcome *o
     emit_air(air, n_air, out);
     driver_emit(out, CH_MODE, mode, Q_OK);
     driver_emit(out, CH_ALARM, (double)alarms, Q_OK);
-    see_mode(inst, (uint8_t)mode, out);
+    see_mode(inst, (uint8_t)mode, alarms > 0, out);
     if (alarms > 0 && alarms != s->alarms)
         plan_command(inst, out->plan, TAG_ALARM, "ALARM?", "");
     s->alarms = (uint16_t)alarms;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    DIALOGUE_MS = 5000
+    DIALOGUE_MS = 1500
 };
 
 #define RANGE_V     20.0

@@ -68,17 +68,29 @@ int smu_part_bool(const struct smu_part *p, bool *ret)
     return scpi_bool(p->p, p->n, ret) == 0 ? 0 : E_GARBLED;
 }
 
-/* "CURR", "VOLT:DC" with or without quotes: 'C' or 'V'. */
+/* Does the part begin with this word of four letters, and go on, if at all, with its long form or
+ * ":DC"? */
+static bool begins(const char *p, size_t n, const char *word)
+{
+    if (n < 4 || memcmp(p, word, 4) != 0)
+        return false;
+    for (size_t i = 4; i < n; i++)
+        if (p[i] != ':' && (p[i] < 'A' || p[i] > 'Z') && (p[i] < 'a' || p[i] > 'z'))
+            return false;
+    return true;
+}
+
+/* "CURR", "VOLT:DC" with or without quotes. */
 int smu_part_function(const struct smu_part *p, char *ret)
 {
     const char *text = p->p;
     size_t n = p->n;
 
-    if (n > 0 && text[0] == '"') {
+    if (n > 2 && text[0] == '"' && text[n - 1] == '"') {
         text++;
-        n--;
+        n -= 2;
     }
-    if (n < 4 || (memcmp(text, "CURR", 4) != 0 && memcmp(text, "VOLT", 4) != 0))
+    if (!begins(text, n, "CURR") && !begins(text, n, "VOLT"))
         return E_GARBLED;
     *ret = text[0];
     return 0;
@@ -90,7 +102,7 @@ int smu_part_smod(const struct smu_part *p, bool *ret_himp)
     static const char *const words[] = {"HIMP", "NORM", "ZERO", "GUAR"};
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++)
-        if (p->n >= 4 && memcmp(p->p, words[i], 4) == 0) {
+        if (begins(p->p, p->n, words[i])) {
             *ret_himp = i == 0;
             return 0;
         }

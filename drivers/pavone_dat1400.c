@@ -186,9 +186,10 @@ static void absorb_calibration(struct inst *inst, const struct xfer *x, struct o
                       division, decimals, capacity, sensitivity);
 }
 
+/* A cell that is off is no overload, whatever else the status says. */
 static void see_overload(struct pavone_state *s, uint16_t status, struct outcome *out)
 {
-    uint16_t now = status & (BIT_UNDER | BIT_OVER);
+    uint16_t now = (status & BIT_WRONG) != 0 ? 0 : status & (BIT_UNDER | BIT_OVER);
     uint16_t new_ones = (uint16_t)(now & ~s->alarms);
 
     if ((new_ones & BIT_OVER) != 0)

@@ -277,13 +277,18 @@ static bool has_room(const struct bus *b)
 
 int bus_submit(struct bus *b, struct bus_wiring *w, nsec now, const struct job *job)
 {
-    struct job mine = *job;
+    struct job mine;
     int rc = check_job(b, w, job);
 
     if (rc != 0)
         return rc;
-    mine.attempt = 0;
-    mine.internal = 0;
+    memset(&mine, 0, sizeof(mine)); /* padding too: the state is compared byte for byte */
+    mine.class = job->class;
+    mine.kind = job->kind;
+    mine.inst = job->inst;
+    mine.chan = job->chan;
+    mine.token = job->token;
+    mine.value = job->value;
     mine.submitted_at = now;
     if (mine.class == JOB_SAFE) {
         queue_drop(b, w, now, mine.inst, XFER_DROPPED, "dropped: the instrument is made safe");

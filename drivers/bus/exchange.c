@@ -495,9 +495,14 @@ static void give_way(struct bus *b, struct bus_wiring *w, nsec now)
 static void start_scheduled(struct bus *b, struct bus_wiring *w, nsec now, uint8_t inst)
 {
     struct bus_inst *in = &b->inst[inst];
-    struct job job = {.class = JOB_POLL, .kind = JOBKIND_POLL, .inst = inst, .internal = 1};
+    struct job job;
     nsec late;
 
+    memset(&job, 0, sizeof(job));
+    job.class = JOB_POLL;
+    job.kind = JOBKIND_POLL;
+    job.inst = inst;
+    job.internal = 1;
     job.submitted_at = now;
     if (inst_is_retried(in)) {
         job.class = JOB_PROBE;

@@ -112,6 +112,7 @@ struct emu_param {
     uint16_t ports[EMU_PORTS_MAX];  /* of the world, in the order the emulator documents */
     uint16_t n_ports;
     const void *model;              /* emulator parameters filled by its schema from the bench file: range, variant, decimals; NULL: defaults */
+    const char *serial;             /* serial number on its plate; NULL: the emulator's own */
     struct emu_error error;
 };
 

@@ -96,12 +96,16 @@ void host_mind_fault(struct host *h, struct host_wiring *w, uint8_t emu, nsec no
     }
 }
 
+/* Field by field: the state is compared byte for byte, and a copied struct brings its padding. */
 void host_fault(struct host *h, const struct host_fault *fault)
 {
-    if (fault)
-        h->fault = *fault;
-    else
-        memset(&h->fault, 0, sizeof(h->fault));
+    memset(&h->fault, 0, sizeof(h->fault));
+    if (!fault)
+        return;
+    h->fault.kind = fault->kind;
+    h->fault.emu = fault->emu;
+    h->fault.left = fault->left;
+    h->fault.late_by = fault->late_by;
 }
 
 /* ---- Replies on their way ---- */

@@ -19,6 +19,7 @@
 
 #include "base/diag.h"
 #include "base/err.h"
+#include "base/str.h"
 #include "drivers/wire/scpi.h"
 
 #include <math.h>
@@ -248,6 +249,8 @@ static int smu_power_on(void *state, const struct emu_param *p, const struct emu
     if (p->n_ports < 1)
         return diag_add(reterr, E_INVALID, "keithley-2461 needs one source port");
     s->port = p->ports[0];
+    if (!str_copy(s->serial, sizeof s->serial, p->serial ? p->serial : "04000001"))
+        return diag_add(reterr, E_RANGE, "a serial number has at most 15 digits");
     s->error = p->error;
     s->esr = 128;
     smu_defaults(s);

@@ -278,9 +278,10 @@ static void do_cls(struct call *c)
 
 static void do_idn(struct call *c)
 {
-    smu_put(c, smu_has(c->s, FAULT_WRONG_MODEL)
-                   ? "KEITHLEY INSTRUMENTS,MODEL 2450,04000001,1.7.12b"
-                   : "KEITHLEY INSTRUMENTS,MODEL 2461,04000001,1.7.12b");
+    smu_put(c, smu_has(c->s, FAULT_WRONG_MODEL) ? "KEITHLEY INSTRUMENTS,MODEL 2450,"
+                                                : "KEITHLEY INSTRUMENTS,MODEL 2461,");
+    smu_put(c, c->s->serial);
+    smu_put(c, ",1.7.12b");
 }
 
 static void do_lang(struct call *c)

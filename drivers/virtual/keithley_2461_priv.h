@@ -46,6 +46,7 @@ struct reading {
 
 struct smu {
     struct line_reader line;
+    char serial[16];
     uint16_t port;
     bool output, front;
     uint8_t source, measure;  /* VOLT, CURR */

@@ -334,12 +334,26 @@ static const char *keep_line(struct comp *c, const char *text)
     return arena_dup_n(&c->p->arena, text, n);
 }
 
+/* Not among the texts: those are part of the program's identity, the place of a file is not. */
+static const char *keep_file(struct comp *c, const char *file)
+{
+    const struct program *p = c->p;
+
+    for (uint16_t i = 0; i < p->n_files; i++)
+        if (strcmp(p->files[i], file) == 0)
+            return p->files[i];
+    for (uint16_t i = p->n_exprs; i > 0 && i + 4 > p->n_exprs; i--)
+        if (p->exprs[i - 1].place.file && strcmp(p->exprs[i - 1].place.file, file) == 0)
+            return p->exprs[i - 1].place.file;
+    return arena_dup(&c->p->arena, file);
+}
+
 static struct diag_pos keep_place(struct comp *c, const struct diag_pos *pos)
 {
     struct diag_pos kept = *pos;
 
     kept.text = keep_line(c, pos->text);
-    kept.file = pos->file && c->file < c->p->n_files && strcmp(c->p->files[c->file], pos->file) == 0 ? c->p->files[c->file] : pos->file ? program_text(c->p, text_str(c, pos->file)) : NULL;
+    kept.file = pos->file ? keep_file(c, pos->file) : NULL;
     return kept;
 }
 

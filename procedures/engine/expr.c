@@ -440,6 +440,20 @@ static int parse_is(struct parser *ps, int x)
     return NODE_NONE;
 }
 
+/* `contactor.main_plus closed` */
+static int parse_switch(struct parser *ps, int x)
+{
+    const struct node *nx = node_at(ps, x);
+    bool closed = parse_is_word(ps, "closed");
+    int half;
+
+    if (!nx->t.any && (nx->op != INSN_CHAN || ps->c->p->station.chan[nx->a].kind != KIND_SWITCH))
+        return parse_fail(ps, E_UNIT, nx->at, nx->n, "only a switch is closed or open");
+    parse_next(ps);
+    half = node_const(ps->c, 0.5, TYPE_OF(DIMS_NONE));
+    return half == NODE_NONE ? half : spanned(ps, node_op2(ps->c, closed ? INSN_GE : INSN_LT, x, half, TYPE_BOOL), x, x);
+}
+
 static int parse_comparison(struct parser *ps)
 {
     static const struct {
@@ -454,6 +468,8 @@ static int parse_comparison(struct parser *ps)
         return parse_within(ps, l);
     if (parse_word(ps, "is"))
         return parse_is(ps, l);
+    if (parse_is_word(ps, "closed") || parse_is_word(ps, "open"))
+        return parse_switch(ps, l);
     for (size_t i = 0; i < ARRAY_LEN(ops); i++) {
         if (!parse_op(ps, ops[i].op))
             continue;

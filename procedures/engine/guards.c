@@ -202,6 +202,7 @@ void compile_article_guards(struct comp *c)
     if (!a)
         return;
     c->n_nodes = 0;
+    c->place = (struct diag_pos){0};
     in = 1.01 * a->charge_current_a + 3.0 * accuracy_at(c, r->current, a->charge_current_a);
     out = 1.01 * a->discharge_current_a + 3.0 * accuracy_at(c, r->current, a->discharge_current_a);
     article_guard(c, r->voltage, a->voltage_v.lo, a->voltage_v.hi, "cell.voltage", NODE_NONE);

@@ -192,7 +192,10 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
         comp_open(c, "channel %s", word);
         return node_any(ps, at, strlen(word));
     }
-    parse_fail(ps, E_NOENT, at, strlen(word), strchr(word, '.') ? "the station has no channel '%s'" : "nothing is called '%s' here", word);
+    if (strchr(word, '.'))
+        parse_fail(ps, E_NOENT, at, strlen(word), "the station has no channel '%s'", word);
+    else
+        parse_fail(ps, E_NOENT, at, strlen(word), "nothing is called '%s' here", word);
     for (unsigned i = c->base; i < c->n_symbols; i++)
         if (c->symbol[i].live)
             names[n++] = c->symbol[i].name;
@@ -209,7 +212,7 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
 
 /* ---- Words ---- */
 
-static int article_value(struct parser *ps, const char *word, size_t at, double v, struct type t)
+static int article_value(struct parser *ps, const struct article *a, const char *word, size_t at, double v, struct type t)
 {
     struct comp *c = ps->c;
     int n;
@@ -217,7 +220,7 @@ static int article_value(struct parser *ps, const char *word, size_t at, double 
     if (c->open_article)
         comp_open(c, "article.%s", word);
     else if (!isfinite(v))
-        return parse_fail(ps, E_NOENT, at, strlen(word), "the article %s does not say its %s", c->in->article->name, word);
+        return parse_fail(ps, E_NOENT, at, strlen(word), "the article %s does not say its %s", a->name ? a->name : "", word);
     n = node_const(c, c->open_article ? (double)NAN : v, t);
     if (n != NODE_NONE) {
         c->node[n].at = (uint32_t)at;
@@ -237,8 +240,8 @@ static int article_word(struct parser *ps, const char *word, size_t at)
         double v;
         struct type t;
     } table[] = {
-        {"capacity", a->capacity_c, TYPE_OF(DIMS_CHARGE)},
-        {"area", a->area_m2, TYPE_OF(DIMS_AREA)},
+        {"capacity", ps->c->p->capacity_c, TYPE_OF(DIMS_CHARGE)},
+        {"area", ps->c->p->area_m2, TYPE_OF(DIMS_AREA)},
         {"electrolyte_thickness", a->thickness_m, TYPE_OF(DIMS_LENGTH)},
         {"article.capacity", a->capacity_c, TYPE_OF(DIMS_CHARGE)},
         {"article.area", a->area_m2, TYPE_OF(DIMS_AREA)},
@@ -258,7 +261,7 @@ static int article_word(struct parser *ps, const char *word, size_t at)
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         if (strcmp(word, table[i].word) == 0)
-            return article_value(ps, word, at, table[i].v, table[i].t);
+            return article_value(ps, a, word, at, table[i].v, table[i].t);
     return NODE_NONE;
 }
 
@@ -399,6 +402,16 @@ static int parse_ended(struct parser *ps)
     return node_leaf(ps, INSN_ENDED_BY, name, TYPE_BOOL, from, ps->tok.at - from);
 }
 
+/* `clock 23h00` */
+static bool is_time_of_day(const struct parser *ps)
+{
+    size_t at = ps->tok.at + ps->tok.n;
+
+    while (at < ps->src->n && ps->src->text[at] == ' ')
+        at++;
+    return at < ps->src->n && ps->src->text[at] >= '0' && ps->src->text[at] <= '9';
+}
+
 int parse_primary_word(struct parser *ps)
 {
     struct token t = ps->tok;
@@ -412,6 +425,8 @@ int parse_primary_word(struct parser *ps)
     if (!take_word(ps, word, sizeof(word)))
         return NODE_NONE;
     which = strcmp(word, "which") == 0;
+    if (strcmp(word, "clock") == 0 && is_time_of_day(ps))
+        return parse_fail(ps, E_UNSUPPORTED, t.at, t.n, "`clock` is not there yet");
     parse_next(ps);
     if (ps->tok.kind == TOK_OP && strcmp(ps->tok.op, "(") == 0)
         return parse_call(ps, &t);
@@ -419,10 +434,6 @@ int parse_primary_word(struct parser *ps)
         t = ps->tok;
         parse_next(ps);
         return parse_which(ps, &t);
-    }
-    if (strcmp(word, "clock") == 0 && ps->tok.kind != TOK_END && !symbol_find(ps->c, word, t.n)) {
-        parse_fail(ps, E_UNSUPPORTED, t.at, t.n, "`clock` is not there yet");
-        return NODE_NONE;
     }
     s = symbol_find(ps->c, word, t.n);
     if (s)

@@ -113,6 +113,8 @@ double rig_time_s(uint32_t i)
 
 double rig_voltage(uint32_t i)
 {
+    if (i == 76 || i == 130999 || i == 140002)
+        return 9; /* just outside of what the tests ask for */
     return i % 97 == 13 ? (double)NAN : 3 + (i * UINT32_C(7919) % 1000) / 1000.0;
 }
 

@@ -8,8 +8,8 @@
 
 #include <check.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { ROWS = 3000 };
+enum {
+    ROWS = 3000
+};
 
 /* A run of `rows` that nothing disturbs; its dump and SHA. */
 static void undisturbed(uint32_t rows, uint32_t commit_every, char dump[65], char sha[65])
@@ -56,17 +58,20 @@ START_TEST(test_ended_file)
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM step"), 1 + ROWS / 500);
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM event WHERE value = 0"), ROWS / 100);
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM cycler WHERE voltage_v IS NULL"
-                                     " AND quality = x'0200'"), 31); /* 13, 110, ... 2923 */
+                                     " AND quality = x'0200'"),
+                     31); /* 13, 110, ... 2923 */
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM cycler WHERE quality IS NOT NULL"), 31);
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM run_state"), 0);
     ck_assert_int_eq(rig_query(path, "SELECT seed FROM run"), (int64_t)rig_run.seed);
     ck_assert_int_eq(rig_query(path, "PRAGMA application_id"), 0x42454e43);
     ck_assert_int_eq(rig_query(path, "PRAGMA user_version"), 2);
     ck_assert_int_eq(rig_query(path, "SELECT count(*) FROM step_summary WHERE v_min IS NULL AND"
-                                     " pressure_mean_pa IS NULL AND v_max = 4.25"), 5);
+                                     " pressure_mean_pa IS NULL AND v_max = 4.25"),
+                     5);
     ck_assert_int_eq(rig_query(path, "SELECT identity = 'DAT 1400' FROM sample_table WHERE id = 2"),
                      1);
-    /* a file that can be read anywhere: header bytes 18, 19 say rollback journal, nothing beside it */
+    /* a file that can be read anywhere: header bytes 18, 19 say rollback journal, nothing beside it
+     */
     ck_assert_int_eq(file_read(path, 100 << 20, &text, &n), 0);
     ck_assert_int_eq(text[18], 1);
     ck_assert_int_eq(text[19], 1);
@@ -78,8 +83,10 @@ START_TEST(test_ended_file)
     sha256_hex(digest, hex);
     free(text);
     snprintf(lab, sizeof(lab), "%s/lab.db", dir);
-    snprintf(sql, sizeof(sql), "SELECT file_sha256 = '%s' AND rows_sha256 = '%s' AND closed = 1"
-                               " FROM run WHERE number = 1", hex, sha);
+    snprintf(sql, sizeof(sql),
+             "SELECT file_sha256 = '%s' AND rows_sha256 = '%s' AND closed = 1"
+             " FROM run WHERE number = 1",
+             hex, sha);
     ck_assert_int_eq(rig_query(lab, sql), 1);
     rig_remove(dir);
 }
@@ -98,14 +105,22 @@ static void le64(struct sha256 *h, uint64_t v)
 START_TEST(test_rows_sha256)
 {
     static const struct store_table table = {
-        .name = "cycler", .n = 1, .counts = true,
+        .name = "cycler",
+        .n = 1,
+        .counts = true,
         .column = {{"voltage_v", "cell.voltage", KIND_VOLTAGE_V, 0, 0, 0}}};
     static const uint8_t bad[1] = {Q_STALE};
     char dir[256], sha[65], hex[65];
     double v[2] = {3.5, (double)NAN};
-    struct store_row row[2] = {{.t = 500000000, .value = &v[0], .charge_ah = 0.25, .energy_wh = -2},
-                               {.t = 1500000000, .value = &v[1], .quality = bad, .cycle = 3,
-                                .charge_ah = 1, .energy_wh = (double)NAN}};
+    struct store_row row[2] = {
+        {.t = 500000000, .value = &v[0], .charge_ah = 0.25, .energy_wh = -2},
+        { .t = 1500000000,
+         .value = &v[1],
+         .quality = bad,
+         .cycle = 3,
+         .charge_ah = 1,
+         .energy_wh = (double)NAN}
+    };
     struct store_end end = {.t = 0, .verdict = "done", .virtual_speed = (double)NAN};
     struct store *s;
     int64_t number;
@@ -161,7 +176,8 @@ static void in_child(void (*run)(const char *dir, uint32_t a, uint32_t b), const
     ck_assert_int_eq(status, 0);
 }
 
-/* Go on from the last commit, do `rows` rows in commits of `every`, die with some rows put but not committed. */
+/* Go on from the last commit, do `rows` rows in commits of `every`, die with some rows put but not
+ * committed. */
 static void live_and_die(const char *dir, uint32_t rows, uint32_t every)
 {
     struct store *s = rig_lab(dir);
@@ -211,7 +227,8 @@ END_TEST
 
 /* ---- A disk that is full ---- */
 
-/* No file may grow beyond the log of the run and `more`. Nothing is asserted under it: Check writes a file too. */
+/* No file may grow beyond the log of the run and `more`. Nothing is asserted under it: Check writes
+ * a file too. */
 static void limit_size(const char *path, rlim_t more)
 {
     struct rlimit limit;
@@ -237,9 +254,13 @@ static void lift_limit(void)
 START_TEST(test_full)
 {
     char dir[256], path[400], sha[65], dump[65], now[65];
-    struct store_end end = {.t = nsec_from_s(rig_time_s(ROWS)), .verdict = "done",
-                            .cause = "done", .text = "all steps", .events = 2 * ROWS,
-                            .guard_evaluations = 12345, .virtual_speed = (double)NAN};
+    struct store_end end = {.t = nsec_from_s(rig_time_s(ROWS)),
+                            .verdict = "done",
+                            .cause = "done",
+                            .text = "all steps",
+                            .events = 2 * ROWS,
+                            .guard_evaluations = 12345,
+                            .virtual_speed = (double)NAN};
     struct store *s;
     struct diag d;
     unsigned pending, left[2];
@@ -339,11 +360,20 @@ START_TEST(test_refused_tables)
     static const struct {
         const char *table, *first, *second;
     } row[] = {
-        {"run", "a_v", "b_v"},        {"pyramid", "a_v", "b_v"}, {"sqlite_x", "a_v", "b_v"},
-        {"Cycler", "a_v", "b_v"},     {"a b", "a_v", "b_v"},     {"x\"y", "a_v", "b_v"},
-        {"", "a_v", "b_v"},           {"ok", "t_s", "b_v"},      {"ok", "a_v", "a_v"},
-        {"ok", "quality", "b_v"},     {"ok", "a_v", "1v"},       {"ok", "a_v", "energy_wh"},
-        {"ok", "a_v);DROP", "b_v"},   {"ok", "rowid", "b_v"},
+        {"run",      "a_v",       "b_v"      },
+        {"pyramid",  "a_v",       "b_v"      },
+        {"sqlite_x", "a_v",       "b_v"      },
+        {"Cycler",   "a_v",       "b_v"      },
+        {"a b",      "a_v",       "b_v"      },
+        {"x\"y",     "a_v",       "b_v"      },
+        {"",         "a_v",       "b_v"      },
+        {"ok",       "t_s",       "b_v"      },
+        {"ok",       "a_v",       "a_v"      },
+        {"ok",       "quality",   "b_v"      },
+        {"ok",       "a_v",       "1v"       },
+        {"ok",       "a_v",       "energy_wh"},
+        {"ok",       "a_v);DROP", "b_v"      },
+        {"ok",       "rowid",     "b_v"      },
     };
     char dir[256], path[400];
     struct store *s;
@@ -352,9 +382,12 @@ START_TEST(test_refused_tables)
     rig_folder(dir);
     s = rig_lab(dir);
     for (size_t i = 0; i < ARRAY_LEN(row); i++) {
-        struct store_table t = {.name = row[i].table, .n = 2,
-                                .column = {{row[i].first, "a", KIND_VOLTAGE_V, 0, 0, 0},
-                                           {row[i].second, "b", KIND_VOLTAGE_V, 0, 0, 0}}};
+        struct store_table t = {
+            .name = row[i].table,
+            .n = 2,
+            .column = {{row[i].first, "a", KIND_VOLTAGE_V, 0, 0, 0},
+                       {row[i].second, "b", KIND_VOLTAGE_V, 0, 0, 0}}
+        };
         struct diag d;
 
         diag_init(&d);
@@ -378,8 +411,9 @@ static void resume_is_busy(const char *dir, uint32_t a, uint32_t b)
 
     (void)a;
     (void)b;
-    ck_assert_int_eq(store_resume(rig_lab(dir), 1, rig_tables, RIG_TABLES, &p[0], &n[0], &p[1],
-                                  &n[1], NULL), E_BUSY);
+    ck_assert_int_eq(
+        store_resume(rig_lab(dir), 1, rig_tables, RIG_TABLES, &p[0], &n[0], &p[1], &n[1], NULL),
+        E_BUSY);
 }
 
 START_TEST(test_refused_resume)

@@ -6,7 +6,7 @@
  * right one shows as a set-point that does not stand.
  */
 #include "drivers/virtual/world.h"
-#include "tests/support/rig.h"
+#include "tests/support/bus_rig.h"
 
 #include "base/diag.h"
 #include "base/rng.h"
@@ -665,6 +665,89 @@ START_TEST(nothing_is_written_to_the_wrong_model)
 }
 END_TEST
 
+/* ---- Everything at once ---- */
+
+/* What a line alone must not look like. */
+static void no_hand_was_seen(const struct rig *r)
+{
+    for (uint32_t i = 0; i < r->n_said && i < RIG_SAID_MAX; i++) {
+        const struct notice_said *n = &r->said[i].notice;
+
+        ck_assert_msg(n->notice < NOTICE_ALARM, "%s: %s", r->inst[0].name, n->text);
+    }
+}
+
+static void storm_step(struct rig *r, struct rng *rng, int64_t *ret_token)
+{
+    const struct driver *d = r->inst[0].driver;
+    const nsec lates[] = {20 * NSEC_MS, d->timeout_ms * NSEC_MS + 100 * NSEC_MS,
+                          2 * d->timeout_ms * NSEC_MS};
+    int chan = standing_chan(&r->inst[0]);
+    int states = state_chan(&r->inst[0]);
+    double v;
+
+    *ret_token = 0;
+    switch (rng_below(rng, 8)) {
+    case 0:
+    case 1:
+        if (chan < 0)
+            break;
+        v = gentle(&r->inst[0].chans[chan]);
+        *ret_token = rig_submit(r, JOB_SET, JOBKIND_SET, 0, chan,
+                                v * (1 + 0.001 * (double)rng_below(rng, 50)));
+        break;
+    case 2:
+    case 3:
+        if (states >= 0)
+            *ret_token = rig_submit(r, JOB_SET, JOBKIND_SET, 0, states,
+                                    rng_below(rng, (uint32_t)r->inst[0].chans[states].max + 1));
+        break;
+    case 4: rig_submit(r, JOB_SAFE, JOBKIND_SAFE_ALL, 0, 0, 0); break;
+    case 5: rig_submit(r, JOB_PROBE, JOBKIND_IDENTIFY, 0, 0, 0); break;
+    default:
+        rig_fault(r, (enum line_fault)rng_below(rng, LINE_DOWN), 1 + rng_below(rng, 3),
+                  lates[rng_below(rng, 3)]);
+        break;
+    }
+    rig_run(r, r->now + (nsec)rng_below(rng, 4 * d->timeout_ms) * NSEC_MS);
+}
+
+/* judge() watches every reading and every proof; a safe job that says "done" is looked into as it
+ * says so. */
+static void judge_safe(struct rig *r, const struct bus_report *report)
+{
+    judge(r, report);
+    if (report->kind == BUS_JOB_DONE && report->job->class == JOB_SAFE)
+        RIG_CHECK(!energized(r, report->inst));
+}
+
+START_TEST(a_storm)
+{
+    for (uint64_t seed = 0; seed < 4; seed++) {
+        struct rig *r = operating(_i);
+        struct rng rng;
+
+        rng_seed(&rng, seed, 1);
+        r->on_report = judge_safe;
+        for (int i = 0; i < 150; i++) {
+            int64_t t;
+
+            storm_step(r, &rng, &t);
+            ck_assert(t >= 0 || t == E_STATE);
+            if (t > 0 && r->end[t] == RIG_OPEN)
+                rig_run(r, r->now + 2 * NSEC_S);
+            if (t > 0 && r->end[t] != RIG_OPEN)
+                one_answer(r, t);
+        }
+        rig_fault(r, LINE_NONE, 0, 0);
+        rig_run(r, r->now + 60 * NSEC_S);
+        ck_assert_uint_eq(r->n_open, 0);
+        ck_assert_uint_eq(r->n_lost, r->n_back);
+        no_hand_was_seen(r);
+    }
+}
+END_TEST
+
 /* ---- On one line with its like ---- */
 
 START_TEST(two_units_share_a_line)
@@ -756,6 +839,7 @@ int main(void)
     tcase_add_loop_test(c, safe_through_line_faults, 0, n * LINE_COUNT);
     tcase_add_loop_test(c, mind_faults_in_mid_operation, 0, n * (FAULT_COUNT - 1));
     tcase_add_loop_test(c, nothing_is_written_to_the_wrong_model, 0, n);
+    tcase_add_loop_test(c, a_storm, 0, n);
     tcase_add_loop_test(c, two_units_share_a_line, 0, n);
     tcase_add_loop_test(c, an_exchange_allocates_nothing, 0, n);
     tcase_add_loop_test(c, a_copy_of_the_pair_lives_the_same_life, 0, n);

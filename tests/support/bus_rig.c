@@ -1,5 +1,5 @@
-/* tests/support/rig.c - one bus and one host back to back under a virtual clock. */
-#include "tests/support/rig.h"
+/* tests/support/bus_rig.c - one bus and one host back to back under a virtual clock. */
+#include "tests/support/bus_rig.h"
 
 #include <check.h>
 #include <stdio.h>

@@ -1,5 +1,6 @@
-/* tests/support/fakes.c - two small instruments whose replies carry the number of the request. */
-#include "tests/support/fakes.h"
+/* tests/support/bus_fakes.c - two small instruments whose replies carry the number of the request.
+ */
+#include "tests/support/bus_fakes.h"
 
 #include "base/str.h"
 #include "drivers/wire/modbus.h"

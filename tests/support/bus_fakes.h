@@ -1,13 +1,13 @@
-/* tests/support/fakes.h - two small instruments, one of lines and one of registers, whose replies
- * carry the number of the request that they answer.
+/* tests/support/bus_fakes.h - two small instruments, one of lines and one of registers, whose
+ * replies carry the number of the request that they answer.
  *
  * Lines: "ID?" "M?" (three lines) | "P?" "Q?" polls | "S chan value" sets | "T" counts (never to be
  * repeated) | "Z k" safe, all answered alike, k = 0..2. Addressed lines put the unit's letter
  * before requests and replies. Registers: 100..102 identity | 0..1 and 10..14 polls | 20 + chan
  * sets | 30..32 safe: written 0.
  */
-#ifndef TESTS_SUPPORT_FAKES_H
-#define TESTS_SUPPORT_FAKES_H
+#ifndef TESTS_SUPPORT_BUS_FAKES_H
+#define TESTS_SUPPORT_BUS_FAKES_H
 
 #include "drivers/driver.h"
 #include "drivers/virtual/emu.h"

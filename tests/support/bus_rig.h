@@ -1,7 +1,7 @@
-/* tests/support/rig.h - one bus and one host back to back under a virtual clock, with everything
- * that was reported kept for judgement. */
-#ifndef TESTS_SUPPORT_RIG_H
-#define TESTS_SUPPORT_RIG_H
+/* tests/support/bus_rig.h - one bus and one host back to back under a virtual clock, with
+ * everything that was reported kept for judgement. */
+#ifndef TESTS_SUPPORT_BUS_RIG_H
+#define TESTS_SUPPORT_BUS_RIG_H
 
 #include "drivers/bus/bus.h"
 #include "drivers/virtual/host.h"
