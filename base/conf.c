@@ -207,13 +207,22 @@ static void add_key(struct builder *b, const struct scalar *sc)
     }
 }
 
+/* `4,2 V` in braces is a comma between two digits: said there, once. */
+static bool after_digit_comma(const struct builder *b, size_t at)
+{
+    const char *text = b->source->doc->text;
+
+    return at > 1 && text[at - 1] == ',' && strchr("0123456789", text[at]) &&
+           text[at - 2] >= '0' && text[at - 2] <= '9';
+}
+
 static void refuse_null(struct builder *b, const struct scalar *sc)
 {
     struct level *up = top(b);
     size_t at = sc->from;
 
     if (up && up->node->kind == CONF_MAP) {
-        if (!up->key_refused)
+        if (!up->key_refused && !after_digit_comma(b, up->key_from))
             source_refuse(b->source, E_INVALID, up->key_from, up->key_to,
                           "write key: value; an empty text is \"\"", "the key '%.60s' has no value",
                           up->key);

@@ -65,13 +65,35 @@ static struct diag_pos part_pos(struct diag_pos pos, const char *text, const cha
 
 /* ---- Quantities ---- */
 
+/* The prefix of the unit that was written, when the unit that was meant takes it too: 9.6 mA meant
+ * 9.6 mAh, not 9.6 Ah. */
+static const char *same_prefix(const char *written, const char *usual, struct dims dims, char *buf,
+                               size_t size)
+{
+    double scale, offset;
+    struct dims got;
+
+    if (strlen(written) < 2 || !strchr("numkM", written[0]) ||
+        str_fmt(buf, size, "%c%s", written[0], usual) < 0)
+        return usual;
+    /* `min` and `m^2` begin with such a letter and have no prefix. */
+    if (unit_parse(written + 1, strlen(written) - 1, &scale, &offset, &got) < 0 ||
+        unit_parse(buf, strlen(buf), &scale, &offset, &got) < 0 || !dims_equal(got, dims))
+        return usual;
+    return buf;
+}
+
 /* The number that was written with the unit that was expected, when that is likely what was meant.
  */
-static void hint_usual(struct diag *reterr, struct dims dims, bool point, const char *text,
-                       const char *end)
+static void hint_usual(struct diag *reterr, const struct qty *q, struct dims dims, bool point,
+                       const char *text, const char *end)
 {
+    char buf[NAME_SIZE];
     const char *unit = dims_usual_unit(dims, point);
     const char *number_end = qty_number_end(text, end);
+
+    if (unit && !point)
+        unit = same_prefix(q->unit, unit, dims, buf, sizeof(buf));
 
     if (dims_equal(dims, DIMS_NONE))
         diag_hint(reterr, "a plain number has no unit");
@@ -96,7 +118,7 @@ static int check_dims(const struct qty *q, struct dims dims, bool point, const s
             diag_at(reterr, E_UNIT, pos, "%s is expected, %s is given in %s",
                     dims_name(dims, want, sizeof(want)), dims_name(q->dims, got, sizeof(got)),
                     q->unit);
-        hint_usual(reterr, dims, point, text, end);
+        hint_usual(reterr, q, dims, point, text, end);
         return E_UNIT;
     }
     if (q->point && !point) {

@@ -58,11 +58,13 @@ enum safe_cause { SAFE_ANY, SAFE_OVERPRESSURE, SAFE_OVERTEMPERATURE, SAFE_FIRE, 
 extern const char *const safe_cause_names[];
 enum safe_action_kind { ACTION_OUTPUT_OFF, ACTION_SAFE, ACTION_SET, ACTION_RAMP, ACTION_KEEP };
 struct safe_action {
+    struct diag_pos pos;
     uint8_t kind, inst;
     uint16_t chan;              /* ACTION_SET, ACTION_RAMP */
     double value, per_s;
 };
 struct safe_rule {
+    struct diag_pos pos;
     int8_t station;             /* -1: shared */
     uint8_t cause;              /* station rules */
     uint8_t shared_inst;

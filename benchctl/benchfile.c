@@ -240,7 +240,14 @@ static struct conf_node *split_node(struct bench *b, const struct conf_node *map
     return copy;
 }
 
-/* `limits:` narrows every settable channel of that quantity; a symmetric current limit takes the larger side. */
+static void hint_range(struct diag *reterr, const struct chan_kind_info *info, const struct range *r)
+{
+    char lo[40], hi[40];
+    diag_hint(reterr, "it can do %s .. %s", qty_print(r->lo, info->dims, info->point, lo, sizeof lo), qty_print(r->hi, info->dims, info->point, hi, sizeof hi));
+}
+
+/* `limits:` narrows every settable channel of that quantity. A limit that is a magnitude holds for both directions of the current and takes the smaller side:
+ * a source that is told to charge discharges with the same limit when the cell stands above it. */
 static void read_limits(struct bench_inst *inst, const struct conf_node *map, struct diag *reterr)
 {
     for (const struct conf_node *n = map->first; n; n = n->next) {
@@ -256,19 +263,25 @@ static void read_limits(struct bench_inst *inst, const struct conf_node *map, st
                 return;
             }
             found = true;
+            const struct range can = {chan->min, chan->max};
             if (r.lo >= r.hi) {
                 diag_at(reterr, E_RANGE, &n->pos, "the lower limit is not below the upper one");
                 return;
             }
             if (strstr(chan->name, "limit") && chan->min >= 0.0) { /* a magnitude */
-                double most = fmax(fabs(r.lo), fabs(r.hi));
-                chan->max = fmin(chan->max, most);
+                if (r.lo >= 0.0 || r.hi <= 0.0) {
+                    diag_at(reterr, E_RANGE, &n->pos, "the limits of %s hold for both directions", n->key);
+                    diag_hint(reterr, "from a negative value to a positive one, as in -50 mA .. 50 mA");
+                    return;
+                }
+                chan->max = fmin(chan->max, fmin(-r.lo, r.hi));
             } else {
                 chan->min = fmax(chan->min, r.lo);
                 chan->max = fmin(chan->max, r.hi);
             }
             if (chan->min > chan->max) {
-                diag_at(reterr, E_RANGE, &n->pos, "outside what a %s can do", inst->driver->name);
+                diag_at(reterr, E_RANGE, &n->pos, "outside what `%s` (%s) can do", inst->name, inst->driver->name);
+                hint_range(reterr, info, &can);
                 return;
             }
         }
@@ -352,10 +365,6 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
     if (c.address && read_address(inst, c.address, value_pos(n, "address"), reterr) < 0) {
         return;
     }
-    if (inst->driver->wire == WIRE_MODBUS && !c.address) {
-        diag_at(reterr, E_INVALID, &n->key_pos, "`%s` speaks Modbus and needs an address", n->key);
-        return;
-    }
     inst->inst.unit = inst->unit;
     inst->inst.addressed = inst->addressed;
     const struct conf_node *own = split_node(b, n, false);
@@ -367,6 +376,11 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
         void *out;
     } param = {.in = inst->inst.param};
     if (conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
+        return;
+    }
+    if (inst->driver->wire == WIRE_MODBUS && !c.address) {
+        diag_at(reterr, E_INVALID, &n->key_pos, "`%s` speaks Modbus and needs an address", n->key);
+        diag_hint(reterr, "address: 1");
         return;
     }
     if (c.limits) {

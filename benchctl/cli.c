@@ -134,7 +134,7 @@ static int load_called(void *ctx, const char *name, const struct conf_doc **ret,
         return diag_add(reterr, E_FULL, "more than %zu called files", ARRAY_LEN(l->called));
     }
     char path[512];
-    int r = cli_find_procedure(name, c->from, path, sizeof path, reterr);
+    int r = cli_find_procedure(name, c->from, path, sizeof path, l->has_bench ? reterr : NULL);
     if (r < 0) {
         return r;
     }

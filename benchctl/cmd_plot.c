@@ -106,6 +106,16 @@ static int take_wish(const struct args *a, struct wish *w)
     return rc ? rc : take_time(a, "--to", &w->range.to_s);
 }
 
+static bool has_points(const struct picture *p)
+{
+    bool any = false;
+
+    for (unsigned i = 0; i < p->n; i++) {
+        any = any || panel_has_points(&p->panel[i]);
+    }
+    return any;
+}
+
 static int fill(struct picture *p, struct run_file *f, const struct story *s, const struct wish *w,
                 struct diag *reterr)
 {
@@ -114,7 +124,8 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
 
     picture_title(p, &s->info);
     if (w->n_channels > 0) {
-        return picture_channels(p, f, s, w->channel, w->n_channels, &w->range, reterr);
+        rc = picture_channels(p, f, s, w->channel, w->n_channels, &w->range, reterr);
+        all = false;
     }
     if (all || strcmp(w->what, "time") == 0) {
         rc = picture_time(p, f, s, &w->range, reterr);
@@ -128,9 +139,11 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
     if (rc == 0 && (all || strcmp(w->what, "contact") == 0)) {
         picture_contact(p, s);
     }
-    if (rc == 0 && p->n == 0) {
+    if (rc == 0 && !has_points(p)) {
+        const char *of = w->n_channels > 0 ? w->channel[0] : all ? "" : w->what;
+
         rc = diag_add(reterr, E_NOENT, "run %lld has nothing to draw%s%s", (long long)s->info.number,
-                      all ? "" : " for --what ", all ? "" : w->what);
+                      of[0] ? " of " : "", of);
     }
     return rc;
 }
@@ -246,7 +259,13 @@ static int picture_path(const struct wish *w, const char *base, const char *as, 
     if (w->out) {
         return str_copy(ret, size, w->out) ? 0 : E_FULL;
     }
-    return str_fmt(ret, size, "%s%s%s.%s", base, tail[0] ? "-" : "", tail, as);
+    if (str_fmt(ret, size, "%s%s%s.%s", base, tail[0] ? "-" : "", tail, as) < 0) {
+        return E_FULL;
+    }
+    for (char *p = ret + strlen(base); *p; p++) {
+        *p = *p == '/' ? '_' : *p; /* a channel's name is no path */
+    }
+    return 0;
 }
 
 static int draw(const struct args *a, struct picture *p, const struct wish *w, const char *base)

@@ -68,6 +68,30 @@ void picture_title(struct picture *p, const struct run_info *r)
                      r->station[0] ? "  station " : "", r->station,
                      wall_text(r->wall_start, false, start, sizeof(start)));
     (void)rc;
+    /* it also stands in a comment of the script, which ends where a line ends */
+    for (char *c = p->title; *c; c++) {
+        *c = (unsigned char)*c < 0x20 ? ' ' : *c;
+    }
+}
+
+bool series_has_points(const struct series *s)
+{
+    for (size_t i = 0; i < s->points.n; i++) {
+        if (isfinite(point_at(s, i)->x) && isfinite(point_at(s, i)->y)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool panel_has_points(const struct panel *p)
+{
+    bool any = false;
+
+    for (unsigned k = 0; k < p->n; k++) {
+        any = any || series_has_points(&p->series[k]);
+    }
+    return any;
 }
 
 void picture_done(struct picture *p)

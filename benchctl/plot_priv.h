@@ -54,6 +54,8 @@ int picture_channels(struct picture *p, struct run_file *f, const struct story *
 int picture_curves(struct picture *p, struct run_file *f, const struct story *s, struct diag *reterr) MUST_USE;
 void picture_cycles(struct picture *p, const struct story *s);
 void picture_contact(struct picture *p, const struct story *s);
+bool panel_has_points(const struct panel *p);
+bool series_has_points(const struct series *s);
 void picture_done(struct picture *p);
 
 /* plot_script.c: gnuplot's language, with the data in it. */

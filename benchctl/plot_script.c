@@ -99,28 +99,6 @@ static void put_block(struct text *t, unsigned panel, unsigned k, const struct s
     text_add(t, "EOD\n");
 }
 
-static bool has_points(const struct series *s)
-{
-    const struct plot_point *p = (const struct plot_point *)(const void *)s->points.p;
-
-    for (size_t i = 0; i < s->points.n; i++) {
-        if (isfinite(p[i].x) && isfinite(p[i].y)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool panel_has_points(const struct panel *p)
-{
-    bool any = false;
-
-    for (unsigned k = 0; k < p->n; k++) {
-        any = any || has_points(&p->series[k]);
-    }
-    return any;
-}
-
 /* ---- One panel ---------------------------------------------------------------------------------- */
 
 /* On the terminal the axes have no labels (written upright they run into the numbers): the key names
@@ -199,6 +177,29 @@ static void put_remarks(struct text *t, const struct panel *p)
     text_done(&line);
 }
 
+/* A low panel has room for few numbers: a round step that the range holds three times or so. */
+static void put_few_tics(struct text *t, const struct panel *p)
+{
+    double low = INFINITY, high = -INFINITY, step;
+
+    for (unsigned k = 0; k < p->n; k++) {
+        const struct plot_point *point = (const struct plot_point *)(const void *)p->series[k].points.p;
+
+        for (size_t i = 0; i < p->series[k].points.n; i++) {
+            low = fmin(low, point[i].y);
+            high = fmax(high, point[i].y);
+        }
+    }
+    if (!(high > low)) {
+        return;
+    }
+    step = pow(10.0, floor(log10(high - low)));
+    step *= (high - low) / step < 2.0 ? 0.5 : (high - low) / step < 5.0 ? 1.0 : 2.0;
+    text_add(t, "set ytics ");
+    put_number(t, step);
+    text_add(t, "\n");
+}
+
 static void put_axes(struct text *t, const struct panel *p, bool pretty)
 {
     if (p->n_remarks > 0 && !pretty) {
@@ -239,17 +240,15 @@ static void put_axes(struct text *t, const struct panel *p, bool pretty)
 }
 
 /* Points come last: a line would cover them. */
-static void put_panel(struct text *t, const struct picture *pic, unsigned i, enum plot_as as)
+static void put_panel(struct text *t, const struct panel *p, unsigned i, enum plot_as as)
 {
-    const struct panel *p = &pic->panel[i];
     const char *glue = "plot ";
 
-    put_axes(t, p, as != PLOT_TERMINAL);
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned k = 0; k < p->n; k++) {
             bool last = p->series[k].style == SERIES_POINTS;
 
-            if (last == (pass == 1) && has_points(&p->series[k])) {
+            if (last == (pass == 1) && series_has_points(&p->series[k])) {
                 text_add(t, "%s", glue);
                 put_series(t, p, i, k, as);
                 glue = ", \\\n     ";
@@ -296,14 +295,8 @@ struct box {
     double x, y, w, h; /* of the paper below its title, from the lower left */
 };
 
-static struct box place(const struct picture *p, const bool *drawn, unsigned i)
+static struct box place(const struct picture *p, unsigned at, unsigned n)
 {
-    unsigned n = 0, at = 0;
-
-    for (unsigned k = 0; k < p->n; k++) {
-        at = k == i ? n : at;
-        n += drawn[k];
-    }
     if (p->stacked || n < 3) {
         return (struct box){0.0, (double)(n - 1 - at) / n, 1.0, 1.0 / n};
     }
@@ -313,14 +306,26 @@ static struct box place(const struct picture *p, const bool *drawn, unsigned i)
     return (struct box){(double)(at - 1) / (n - 1), 0.0, 1.0 / (n - 1), 0.54};
 }
 
-static void put_layout(struct text *t, const struct panel *p, struct box b)
+/* Panels one above the other have one time axis: its numbers stand under the last. */
+static void put_layout(struct text *t, const struct panel *p, bool tight, unsigned at, unsigned count,
+                       struct box b)
 {
     const double paper = 0.95; /* the title has the rest */
-    bool wide = b.w > 0.9;
-    double y = b.y * paper, h = b.h * paper;
+    bool wide = b.w > 0.9, last = at + 1 == count;
+    double foot = 0.085, y, h, top;
     char n[8][32];
+
+    if (tight) { /* what the last needs for its numbers, the others give */
+        b.h = (1.0 - 0.06) / count;
+        b.y = b.h * (count - 1 - at) + (last ? 0.0 : 0.06);
+        b.h += last ? 0.06 : 0.0;
+        foot = last ? 0.082 : 0.025;
+    }
+    y = b.y * paper;
+    h = b.h * paper;
+    top = y + h - (tight ? 0.035 : wide ? 0.05 : 0.06);
     const double v[8] = {b.x, y, b.w, h, b.x + (wide ? 0.07 : 0.062),
-                         b.x + b.w - (wide ? 0.07 : 0.062), y + 0.085, y + h - (wide ? 0.05 : 0.06)};
+                         b.x + b.w - (wide ? 0.07 : 0.062), y + foot, top};
 
     for (unsigned k = 0; k < 8; k++) {
         str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));
@@ -335,25 +340,40 @@ static void put_layout(struct text *t, const struct panel *p, struct box b)
     }
 }
 
+static void put_whole_panel(struct text *t, const struct picture *p, const struct plot_target *to,
+                            const unsigned *order, unsigned at, unsigned n)
+{
+    const struct panel *panel = &p->panel[order[at]];
+    bool paper = to->as != PLOT_TERMINAL, tight = p->stacked && n > 2;
+
+    if (paper) {
+        put_layout(t, panel, tight, at, n, place(p, at, n));
+    }
+    put_axes(t, panel, paper);
+    if (paper && tight) {
+        put_few_tics(t, panel);
+        text_add(t, "%s", at + 1 < n ? "unset xlabel\nset format x ''\n" : "");
+    }
+    put_panel(t, panel, order[at], to->as);
+}
+
 void plot_script(const struct picture *p, const struct plot_target *to, struct text *ret)
 {
-    bool drawn[PLOT_PANELS_MAX] = {false};
+    unsigned order[PLOT_PANELS_MAX], n = 0; /* the panels that have something in them */
 
     text_add(ret, "# %s\n# drawn by gnuplot; the data stand below\n", p->title);
     for (unsigned i = 0; i < p->n; i++) {
-        drawn[i] = panel_has_points(&p->panel[i]);
-        for (unsigned k = 0; drawn[i] && k < p->panel[i].n; k++) {
+        if (!panel_has_points(&p->panel[i])) {
+            continue;
+        }
+        order[n++] = i;
+        for (unsigned k = 0; k < p->panel[i].n; k++) {
             put_block(ret, i, k, &p->panel[i].series[k], p->panel[i].by_cycle);
         }
     }
     put_terminal(ret, p, to);
-    for (unsigned i = 0; i < p->n; i++) {
-        if (drawn[i]) {
-            if (to->as != PLOT_TERMINAL) {
-                put_layout(ret, &p->panel[i], place(p, drawn, i));
-            }
-            put_panel(ret, p, i, to->as);
-        }
+    for (unsigned at = 0; at < n; at++) {
+        put_whole_panel(ret, p, to, order, at, n);
     }
     if (to->as != PLOT_TERMINAL) {
         text_add(ret, "unset multiplot\nunset output\n");

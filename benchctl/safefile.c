@@ -123,7 +123,7 @@ static int read_action(const struct bench *b, const struct conf_node *n, struct 
     if (n->kind != CONF_SCALAR || split_words(n->text, &w) < 0 || w.n < 2) {
         return bad_action(n, reterr);
     }
-    struct safe_action a = {0};
+    struct safe_action a = {.pos = n->pos};
     const char *verb = w.word[0];
     int i = inst_named(b, w.word[1], &n->pos, reterr);
     if (i < 0) {
@@ -194,7 +194,7 @@ static struct safe_rule *new_rule(struct bench *b, const struct conf_node *n, st
         return NULL;
     }
     struct safe_rule *rule = &b->rule[b->n_rules++];
-    *rule = (struct safe_rule){0};
+    *rule = (struct safe_rule){.pos = n->key_pos};
     return rule;
 }
 
@@ -272,39 +272,67 @@ static bool rule_names(const struct safe_rule *rule, uint8_t inst)
 }
 
 /* Every instrument that carries energy stands in each of its station's rules, or in a shared one. */
+static void check_energy(const struct bench *b, int s, uint8_t i, struct diag *reterr)
+{
+    const char *name = b->inst[i].name;
+    for (int r = 0; r < b->n_rules; r++) {
+        if (b->rule[r].station < 0 && rule_names(&b->rule[r], i)) {
+            return;
+        }
+    }
+    for (int r = 0; r < b->n_rules; r++) {
+        if (b->rule[r].station == s && !rule_names(&b->rule[r], i)) {
+            diag_at(reterr, E_INVALID, &b->rule[r].pos,
+                    "station `%s`: this safe sequence does not name `%s`, which can carry energy",
+                    b->station[s].name, name);
+            diag_hint(reterr, "output %s off, safe %s or keep %s", name, name, name);
+        }
+    }
+}
+
+/* No sequence leaves the output of the cycler on. */
+static void check_output(const struct bench *b, int s, uint8_t cycler, struct diag *reterr)
+{
+    const char *name = b->inst[cycler].name;
+    for (int r = 0; r < b->n_rules; r++) {
+        const struct safe_rule *rule = &b->rule[r];
+        bool off = false, named = false;
+        for (int k = 0; k < rule->n && rule->station == s; k++) {
+            const struct safe_action *a = &rule->action[k];
+            if (a->inst != cycler) {
+                continue;
+            }
+            named = true;
+            off = off || a->kind == ACTION_OUTPUT_OFF || a->kind == ACTION_SAFE;
+            if (a->kind == ACTION_KEEP) {
+                diag_at(reterr, E_INVALID, &a->pos,
+                        "station `%s` keeps the output of `%s` on in a safe sequence",
+                        b->station[s].name, name);
+                diag_hint(reterr, "output %s off", name);
+                off = true; /* said */
+            }
+        }
+        if (named && !off) {
+            diag_at(reterr, E_INVALID, &rule->pos,
+                    "this safe sequence of station `%s` does not open the output of `%s`",
+                    b->station[s].name, name);
+            diag_hint(reterr, "output %s off", name);
+        }
+    }
+}
+
 static void check_named(const struct bench *b, struct diag *reterr)
 {
     for (int s = 0; s < b->n_stations; s++) {
-        const uint8_t energy[] = {b->station[s].cycler, b->station[s].regulator, b->station[s].chamber};
+        const uint8_t energy[] = {b->station[s].cycler, b->station[s].regulator,
+                                  b->station[s].chamber};
         for (size_t k = 0; k < ARRAY_LEN(energy); k++) {
-            if (energy[k] == INST_NONE) {
-                continue;
-            }
-            bool shared = false, missing = false;
-            for (int r = 0; r < b->n_rules; r++) {
-                bool named = rule_names(&b->rule[r], energy[k]);
-                shared = shared || (b->rule[r].station < 0 && named);
-                missing = missing || (b->rule[r].station == s && !named);
-            }
-            if (missing && !shared) {
-                const struct bench_inst *inst = &b->inst[energy[k]];
-                diag_at(reterr, E_INVALID, &b->station[s].pos, "station `%s`: a safe sequence does not name `%s`, which can carry energy", b->station[s].name, inst->name);
-                diag_hint(reterr, "output %s off, safe %s or keep %s", inst->name, inst->name, inst->name);
+            if (energy[k] != INST_NONE) {
+                check_energy(b, s, energy[k], reterr);
             }
         }
-        bool cycler_off = b->station[s].cycler == INST_NONE;
-        for (int r = 0; r < b->n_rules; r++) {
-            const struct safe_rule *rule = &b->rule[r];
-            for (int k = 0; k < rule->n && rule->station == s; k++) {
-                bool off = rule->action[k].kind == ACTION_OUTPUT_OFF || rule->action[k].kind == ACTION_SAFE;
-                cycler_off = cycler_off || (off && rule->action[k].inst == b->station[s].cycler);
-                if (rule->action[k].kind == ACTION_KEEP && rule->action[k].inst == b->station[s].cycler) {
-                    diag_at(reterr, E_INVALID, &b->station[s].pos, "station `%s` keeps the output of `%s` on in a safe sequence", b->station[s].name, b->inst[b->station[s].cycler].name);
-                }
-            }
-        }
-        if (!cycler_off) {
-            diag_at(reterr, E_INVALID, &b->station[s].pos, "no safe sequence of station `%s` opens the output of `%s`", b->station[s].name, b->inst[b->station[s].cycler].name);
+        if (b->station[s].cycler != INST_NONE) {
+            check_output(b, s, b->station[s].cycler, reterr);
         }
     }
 }

@@ -182,6 +182,20 @@ static void print_contact(const struct story *s)
 
 /* ---- Steps, measures, notes --------------------------------------------------------------------- */
 
+/* In the words of the procedure: a condition that came true stands for itself. */
+static void end_cell(struct table *t, const struct step_row *s)
+{
+    bool itself = strcmp(s->cause, "condition") == 0 || strcmp(s->cause, s->end_name) == 0;
+
+    if (s->end_name[0] == '\0') {
+        table_cell(t, "%s", strcmp(s->cause, "for") == 0 ? "time" : s->cause);
+    } else if (itself || s->cause[0] == '\0') {
+        table_cell(t, "%s", s->end_name);
+    } else {
+        table_cell(t, "%s: %s", s->cause, s->end_name);
+    }
+}
+
 static void step_cells(struct table *t, const struct step_row *s, const struct run_info *r)
 {
     char took[40];
@@ -192,12 +206,10 @@ static void step_cells(struct table *t, const struct step_row *s, const struct r
     table_cell(t, "%u", s->number);
     table_cell(t, "%s", s->name);
     table_cell(t, "%s", duration_text(nsec_to_s(until - s->began), took, sizeof(took)));
-    if (!over) {
-        table_cell(t, "%s", r->ended ? "the end of the run" : "(under way)");
-    } else if (s->end_name[0] && strcmp(s->end_name, s->cause) != 0 && s->cause[0]) {
-        table_cell(t, "%s: %s", s->cause, s->end_name);
+    if (over) {
+        end_cell(t, s);
     } else {
-        table_cell(t, "%s", s->end_name[0] ? s->end_name : s->cause);
+        table_cell(t, "%s", r->ended ? "the end of the run" : "(under way)");
     }
 }
 

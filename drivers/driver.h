@@ -194,7 +194,9 @@ struct driver {
     int (*plan_safe)(const struct inst *, enum safe_want, struct plan *ret_plan);
 
     /* Take a reply or its failure: emit samples and notices, append follow-ups for dialogues. E_GARBLED: this reply has not the shape that the
-     * request asks for (the bus then resynchronises). A failed xfer (outcome not XFER_REPLY) needs no answer: the bus reports it. */
+     * request asks for (the bus then resynchronises). A failed xfer (outcome not XFER_REPLY) needs no answer: the bus reports it.
+     * Reads are told when they have failed for good; sets and safe requests at each failed attempt and when SAFE cuts them short, for what was
+     * lost on the way may have been obeyed (what is said to those is not passed on). */
     int (*absorb)(struct inst *, const struct xfer *, struct outcome *);
 };
 

@@ -174,17 +174,35 @@ static void report_outcome(struct bus *b, struct bus_wiring *w, nsec stamp, cons
     w->report(w->owner, &report);
 }
 
-/* A failure that stands: the driver may have something to say to it. */
-static void absorb_failure(struct bus *b, struct bus_wiring *w, nsec now, struct xfer *x)
+/* The driver learns of each failed attempt to change something: what was lost on the way may have
+ * been obeyed. Returns what absorb() does; nothing can be appended to a plan that has failed. */
+static int tell_failure(struct bus *b, struct bus_wiring *w, struct xfer *x, enum xfer_outcome how,
+                        struct outcome *ret_outcome)
 {
-    struct outcome o;
     uint16_t n = b->plan.n;
+    int rc;
 
+    x->outcome = (uint8_t)how;
     x->rx_len = 0;
     x->rx[0] = 0;
-    if (driver_absorb(b, w, x, &o) >= 0)
-        report_outcome(b, w, now, &o);
+    rc = driver_absorb(b, w, x, ret_outcome);
     b->plan.n = n;
+    return rc;
+}
+
+static bool changes_something(const struct bus *b)
+{
+    return !b->prefix && b->current.kind == JOBKIND_SET;
+}
+
+/* A failure that stands: the driver may have something to say to it. */
+static void absorb_failure(struct bus *b, struct bus_wiring *w, nsec now, struct xfer *x,
+                           enum xfer_outcome how)
+{
+    struct outcome o;
+
+    if (tell_failure(b, w, x, how, &o) >= 0)
+        report_outcome(b, w, now, &o);
 }
 
 /* ---- Failures ---- */
@@ -252,9 +270,9 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     struct bus_inst *in = bus_inst(b);
     uint8_t inst = b->current.inst;
     char text[NOTICE_TEXT_MAX];
+    struct outcome unheard;
     bool lost_now;
 
-    x->outcome = (uint8_t)how;
     if (how == XFER_TIMEOUT)
         in->stats.timeouts++;
     else
@@ -268,6 +286,7 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     if (b->current.class == JOB_SAFE) {
         rest_after(b, w, now, x);
         b->phase_until = later(b->phase_until, now + BUS_REST_MIN);
+        (void)tell_failure(b, w, x, how, &unheard);
         safe_next(b, w, now, false, how);
         if (lost_now)
             inst_mark_lost(b, w, now, inst);
@@ -275,11 +294,13 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     }
     enter_quiet(b, w, now);
     if (!lost_now && may_retry(b, x)) {
+        if (changes_something(b))
+            (void)tell_failure(b, w, x, how, &unheard);
         retry_later(b, now);
         return;
     }
     failure_text(b, w, how, text, sizeof(text));
-    absorb_failure(b, w, now, x);
+    absorb_failure(b, w, now, x, how);
     if (b->current_is_set)
         exchange_give_up(b, w, now, how, text);
     if (lost_now && b->phase != BUS_DOWN)
@@ -478,7 +499,11 @@ static void waiting_over(struct bus *b, struct bus_wiring *w, nsec now)
  * first. */
 static void give_way(struct bus *b, struct bus_wiring *w, nsec now)
 {
+    struct outcome unheard;
+
     if (queue_has_safe(b, b->current.inst)) {
+        if (changes_something(b))
+            (void)tell_failure(b, w, &b->plan.x[b->at_xfer], XFER_DROPPED, &unheard);
         exchange_give_up(b, w, now, XFER_DROPPED, "dropped: the instrument is made safe");
         return;
     }

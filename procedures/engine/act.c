@@ -88,16 +88,25 @@ static void ramps_begin(struct feed *f, const struct act *a)
                        expr_value(f->r, f->p, a->set[i].rate, NULL));
 }
 
-static void act_continue(struct feed *f, nsec t)
+/* The time of the act stood still until t. */
+static void act_shift(struct run *r, nsec t)
 {
-    struct run *r = f->r;
     nsec by = t - r->act_paused_at;
     nsec *moved[] = {&r->act_began, &r->for_at, &r->least_at, &r->timeout_at};
 
+    if (r->act_paused_at == NSEC_NEVER)
+        return;
     for (size_t i = 0; i < ARRAY_LEN(moved); i++)
         if (*moved[i] != NSEC_NEVER)
             *moved[i] += by;
     r->act_paused_at = NSEC_NEVER;
+}
+
+static void act_continue(struct feed *f, nsec t)
+{
+    struct run *r = f->r;
+
+    act_shift(r, t);
     r->resuming = 0;
     r->acting = ACTING_ON;
     if (r->cause == CAUSE_TIMEOUT &&
@@ -376,6 +385,14 @@ static void summary_end(struct run *r)
     s->p_mean_pa = r->p_n ? r->p_sum / (double)r->p_n : (double)NAN;
 }
 
+/* Its registers and its end go out in one event, and one end in an event. */
+bool act_finish_fits(const struct feed *f)
+{
+    const struct act *a = &f->p->acts[f->p->steps[f->r->now.step].a];
+
+    return !f->step_ended && f->fx->n + a->n_saves + 8u < EFFECTS_MAX;
+}
+
 void act_finish(struct feed *f)
 {
     struct run *r = f->r;
@@ -399,6 +416,7 @@ void act_finish(struct feed *f)
     x->code = r->now.cause;
     x->text = r->now.end_name;
     x->token = r->now.number;
+    f->step_ended = true;
     if (!r->crossing)
         record_poll(f, true);
     r->step = next;
@@ -447,7 +465,7 @@ void act_resume(struct feed *f)
 
     if (r->skipping) {
         r->next_step = (step_id)(r->step + 1);
-        r->moment = r->moment > r->act_paused_at ? r->moment : r->act_paused_at;
+        act_shift(r, r->moment);
         act_end(f, CAUSE_SKIP, PROG_NONE);
         return;
     }

@@ -216,6 +216,8 @@ void run_safe_done(struct feed *f)
 {
     struct run *r = f->r;
 
+    if (r->count.edge_at == NSEC_NEVER || r->count.edge_at < r->safing_since)
+        count_edge(r, r->safing_since, false); /* the instrument told no better */
     if (f->e->value < 0.5)
         run_alarm(f, ALARM_SEVERE, WHY((enum cause)r->cause));
     if (r->crossing) {
@@ -259,6 +261,7 @@ void run_pause(struct feed *f, struct why why)
     if (r->acting == ACTING_ON && r->act_paused_at == NSEC_NEVER)
         r->act_paused_at = r->moment;
     want_clear(r);
+    r->flow_due = 0;
     if (r->acting != ACTING_LEAVING && !r->crossing)
         r->change_at = NSEC_NEVER;
     run_enter(f, RUN_PAUSED);
@@ -416,6 +419,7 @@ void run_restarted(struct feed *f, nsec was)
     if (r->crossing)
         uncross(f);
     forget(r, f->p);
+    r->flow_due = 0;
     r->gap_s = f->e->value;
     if (from == RUN_SAFING) { /* a safe sequence may be walked again; the verdict stays */
         struct effect *x = fx_add(f, FX_SAFE, false);

@@ -12,6 +12,7 @@ struct compile_input {
     const char *const *sets;             /* "rate=C/5", "pressures=[3 MPa, 1 MPa]" from --set */
     size_t n_sets;
     /* call: {file: ...}: load another procedure; NULL: calls are listed as open. The doc is kept until the program is done by the caller. */
+    /* E_NOENT in an open check (no station) is listed as open too, and adds no finding then. */
     int (*load)(void *ctx, const char *name, const struct conf_doc **ret, struct diag *reterr);
     void *load_ctx;
 };

@@ -121,6 +121,7 @@ struct comp {
     struct diag_pos place;    /* of the step or guard under way */
     int code;                 /* of the first error */
     bool open_station, open_article;
+    bool air_for_cell;        /* said once */
     bool full;                /* a table overflowed: said once */
     struct arena scratch;
     uint32_t at;              /* index from the last table_grow */

@@ -106,6 +106,23 @@ static bool can_drive(const struct program *p, const struct act *a)
             (o->limit_charge != CHAN_NONE && o->limit_discharge != CHAN_NONE));
 }
 
+/* One set-point of the file. A chamber begins to control only when it knows where to. */
+static void want_set(struct feed *f, const struct act_set *s)
+{
+    const struct prog_roles *o = &f->p->role;
+    bool starts = s->chan == o->temperature_set && o->chamber_mode != CHAN_NONE &&
+                  !(fabs(f->r->written[o->chamber_mode] - (double)CHAMBER_CONSTANT) < 0.5);
+
+    if (s->rate == PROG_NONE) {
+        ramp_cancel(f->r, s->chan);
+        want_add(f, s->chan, expr_value(f->r, f->p, s->value, NULL));
+    } else if (starts) {
+        want_add(f, s->chan, ramp_from(f->r, f->p, s->chan));
+    }
+    if (starts)
+        want_add(f, o->chamber_mode, CHAMBER_CONSTANT);
+}
+
 void act_wants(struct feed *f, const struct act *a, bool electrical_only)
 {
     const struct prog_roles *o = &f->p->role;
@@ -129,15 +146,8 @@ void act_wants(struct feed *f, const struct act *a, bool electrical_only)
     }
     if (electrical_only)
         return;
-    for (size_t i = 0; i < a->n_sets; i++) {
-        if (a->set[i].rate == PROG_NONE) {
-            ramp_cancel(f->r, a->set[i].chan);
-            want_add(f, a->set[i].chan, expr_value(f->r, f->p, a->set[i].value, NULL));
-        }
-        if (a->set[i].chan == o->temperature_set && o->chamber_mode != CHAN_NONE &&
-            !(fabs(f->r->written[o->chamber_mode] - (double)CHAMBER_CONSTANT) < 0.5))
-            want_add(f, o->chamber_mode, CHAMBER_CONSTANT);
-    }
+    for (size_t i = 0; i < a->n_sets; i++)
+        want_set(f, &a->set[i]);
 }
 
 /* Power and resistance: the current limit follows the voltage. */

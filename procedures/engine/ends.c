@@ -95,7 +95,7 @@ static bool end_condition(struct comp *c, const struct act *a, const struct conf
     }
     parse_begin(&ps, c, &s, USE_ALL);
     root = parse_condition(&ps);
-    if (root == NODE_NONE || !type_want(c, &s, root, TYPE_BOOL, "an end"))
+    if (root == NODE_NONE || (!parse_is_word(&ps, "as") && !parse_end(&ps)) || !type_want(c, &s, root, TYPE_BOOL, "an end"))
         return false;
     cut = ps.tok.at;
     while (cut > 0 && s.text[cut - 1] == ' ')

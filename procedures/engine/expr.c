@@ -81,14 +81,35 @@ bool parse_op(struct parser *ps, const char *op)
     return true;
 }
 
+/* `withine 0.5 K`, `adn`: a word that nearly is one of the grammar's. */
+static const char *near_keyword(const struct parser *ps)
+{
+    static const char *const words[] = {"and", "or", "for", "within", "of", "over", "at", "as", "is", "by", "mod", "else", "where", "then", NULL};
+    char word[16];
+
+    if (ps->tok.kind != TOK_WORD || ps->tok.n >= sizeof(word))
+        return NULL;
+    memcpy(word, ps->src->text + ps->tok.at, ps->tok.n);
+    word[ps->tok.n] = '\0';
+    for (size_t i = 0; words[i]; i++)
+        if (str_distance(word, words[i], 1) <= 1)
+            return words[i];
+    return NULL;
+}
+
 bool parse_end(struct parser *ps)
 {
+    size_t left = ps->src->n - ps->tok.at;
+    const char *near;
+
     if (ps->failed)
         return false;
     if (ps->tok.kind == TOK_END)
         return true;
-    parse_fail(ps, E_SYNTAX, ps->tok.at, ps->src->n - ps->tok.at, "the expression ends before '%.*s'", (int)(ps->src->n - ps->tok.at < 60 ? ps->src->n - ps->tok.at : 60),
-               ps->src->text + ps->tok.at);
+    near = near_keyword(ps);
+    parse_fail(ps, E_SYNTAX, ps->tok.at, near ? ps->tok.n : left, "the expression ends before '%.*s'", (int)(left < 60 ? left : 60), ps->src->text + ps->tok.at);
+    if (near)
+        HINT(ps->c, "did you mean %s?", near);
     return false;
 }
 

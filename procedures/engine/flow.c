@@ -496,6 +496,10 @@ void compile_call(struct comp *c, const struct conf_node *n)
         return;
     }
     rc = c->in->load(c->in->load_ctx, file->text, &doc, c->d);
+    if (rc == E_NOENT && !c->in->station) { /* an open check lists what it has not */
+        open_call(c, file, with, save);
+        return;
+    }
     if (rc < 0 || !doc || !doc->root) {
         FAIL(c, rc < 0 ? rc : E_NOENT, &file->pos, "the procedure '%s' cannot be called", file->text);
         return;
@@ -570,6 +574,11 @@ static void unknown_step(struct comp *c, const struct conf_node *n)
     declare_hidden(c, n);
 }
 
+static bool is_block_key(const char *key)
+{
+    return strcmp(key, "steps") == 0 || strcmp(key, "as") == 0 || strcmp(key, "stop_when") == 0;
+}
+
 static void compile_step(struct comp *c, const struct conf_node *n)
 {
     const struct conf_node *head = n->kind == CONF_MAP ? n->first : NULL;
@@ -589,8 +598,11 @@ static void compile_step(struct comp *c, const struct conf_node *n)
         compile_each(c, n);
     } else if (conf_get(n, "if")) {
         compile_if(c, n);
-    } else if (conf_get(n, "steps") && !verb_refused(head->key)) {
+    } else if (conf_get(n, "steps") && is_block_key(head->key)) {
         compile_plain_block(c, n);
+    } else if (conf_get(n, "steps") && !verb_refused(head->key)) {
+        unknown_step(c, head);
+        compile_steps(c, conf_get(n, "steps"));
     } else if (head->next) {
         FAIL(c, E_SYNTAX, &head->next->key_pos, "a step has one verb; '%s' is the second", head->next->key);
         HINT(c, "is it indented too little, or is `- ` missing?");

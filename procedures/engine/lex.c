@@ -54,6 +54,8 @@ struct src src_key(const struct conf_node *n)
     struct src s = {.text = n->key ? n->key : "", .pos = n->key_pos};
 
     s.n = strlen(s.text);
+    if (s.pos.length == count_chars(s.text, s.n) + 2)
+        s.pos.column++; /* in quotes */
     return s;
 }
 

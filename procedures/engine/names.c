@@ -188,14 +188,14 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
     const char *near = NULL, *names[SYMBOLS_MAX + 1];
     size_t n = 0;
 
-    if (c->open_station && strchr(word, '.')) {
-        comp_open(c, "channel %s", word);
-        return node_any(ps, at, strlen(word));
+    const size_t len = strlen(word);
+    const bool path = memchr(word, '.', len) != NULL;
+
+    if (c->open_station && path) {
+        comp_open(c, "channel %.*s", (int)len, word);
+        return node_any(ps, at, len);
     }
-    if (strchr(word, '.'))
-        parse_fail(ps, E_NOENT, at, strlen(word), "the station has no channel '%s'", word);
-    else
-        parse_fail(ps, E_NOENT, at, strlen(word), "nothing is called '%s' here", word);
+    parse_fail(ps, E_NOENT, at, len, path ? "the station has no channel '%.*s'" : "nothing is called '%.*s' here", (int)len, word);
     for (unsigned i = c->base; i < c->n_symbols; i++)
         if (c->symbol[i].live)
             names[n++] = c->symbol[i].name;
@@ -351,12 +351,30 @@ static int directed_current(struct parser *ps, bool discharge)
     return n == NODE_NONE || zero == NODE_NONE ? NODE_NONE : node_op2(c, INSN_MAX, n, zero, t);
 }
 
+/* A station without a thermocouple on the cell: the chamber's air stands for it, and that is said. */
+static chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
+{
+    struct comp *c = ps->c;
+    chan_id air = station_find(&c->p->station, "chamber.temperature");
+    struct diag_pos pos;
+
+    if (strcmp(word, "cell.temperature") != 0 || air == CHAN_NONE)
+        return CHAN_NONE;
+    if (!c->air_for_cell)
+        diag_warn_at(c->d, src_pos(ps->src, at, strlen(word), &pos), "station %s has no cell.temperature: chamber.temperature is taken for it", c->p->station.station);
+    c->air_for_cell = true;
+    return air;
+}
+
 static int channel_word(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
     chan_id chan = station_find(&c->p->station, word), members[STATION_CHANS_MAX];
     const struct station_chan *sc;
     struct type t;
+
+    if (chan == CHAN_NONE)
+        chan = air_for_cell(ps, word, at);
 
     if (strcmp(word, "charge_current") == 0 || strcmp(word, "discharge_current") == 0)
         return directed_current(ps, word[0] == 'd');

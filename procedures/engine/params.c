@@ -78,6 +78,10 @@ static void check_within(struct comp *c, const struct conf_node *spec, const str
     }
     s = src_value(within);
     parse_begin(&ps, c, &s, 0);
+    if (dims_equal(t.dims, DIMS_CURRENT) && strstr(s.text, "C")) {
+        t.dims = DIMS_CRATE;
+        v /= c->p->one_c_a;
+    }
     if (!parse_range(&ps, t, "within", &r) || !parse_end(&ps))
         return;
     if (below(v, r.lo) || below(r.hi, v)) {
@@ -152,7 +156,7 @@ static void parameter_word(struct comp *c, const struct conf_node *one_of, const
 }
 
 /* The default decides what sort of value a parameter is. */
-static void check_sort(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name, struct type t)
+static bool check_sort(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name, struct type t)
 {
     const struct conf_node *standard = conf_get(spec, "default");
     struct type d;
@@ -161,9 +165,13 @@ static void check_sort(struct comp *c, const struct conf_node *spec, const struc
     char a[48], b[48];
 
     if (!standard || standard == value || standard->kind != CONF_SCALAR || !value_node(c, standard, &d, &v, &src))
-        return;
-    if (!d.any && !t.any && (!dims_equal(d.dims, t.dims) || d.point != t.point))
-        FAIL(c, E_UNIT, &value->pos, "the parameter %s is %s, but this is %s", name, type_name(&d, a, sizeof(a)), type_name(&t, b, sizeof(b)));
+        return true;
+    if (dims_equal(d.dims, DIMS_CRATE) && dims_equal(t.dims, DIMS_CURRENT))
+        return true; /* a rate may be given in amperes */
+    if (d.any || t.any || (dims_equal(d.dims, t.dims) && d.point == t.point))
+        return true;
+    FAIL(c, E_UNIT, &value->pos, "the parameter %s is %s, but this is %s", name, type_name(&d, a, sizeof(a)), type_name(&t, b, sizeof(b)));
+    return false;
 }
 
 static void parameter_add(struct comp *c, const struct conf_node *spec, const struct given *g)
@@ -196,8 +204,10 @@ static void parameter_add(struct comp *c, const struct conf_node *spec, const st
         s->t.any = true;
         return;
     }
-    check_sort(c, spec, g->value, spec->key, t);
-    check_within(c, spec, g->value, t, v);
+    if (check_sort(c, spec, g->value, spec->key, t))
+        check_within(c, spec, g->value, t, v);
+    else
+        t.any = true; /* one finding is enough */
     s = symbol_add(c, spec->key, SYM_CONST);
     s->t = t;
     s->v = v;

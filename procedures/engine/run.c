@@ -116,13 +116,14 @@ int run_init(struct run *r, const struct program *p, struct diag *reterr)
 static void take_values(struct run *r, const struct program *p, const struct event *e)
 {
     const struct station_group *g = &p->station.group[e->code];
+    nsec stamp = earlier(e->stamp, r->at);
 
     for (uint8_t i = 0; i < g->n; i++) {
         struct run_chan *c = &r->chan[g->chan[i]];
         double v = e->sample[i];
         bool ok = e->quality[i] == Q_OK && isfinite(v);
 
-        c->at = r->moment;
+        c->at = later(c->at, stamp);
         c->quality = ok ? Q_OK : e->quality[i] == Q_OK ? Q_INVALID : e->quality[i];
         c->value = ok ? v : (double)NAN;
         if (!ok)
@@ -136,7 +137,7 @@ static void take_values(struct run *r, const struct program *p, const struct eve
         c->raw = v;
         c->seen = 1;
     }
-    r->group_at[e->code] = r->moment;
+    r->group_at[e->code] = later(r->group_at[e->code], stamp);
 }
 
 /* RUNNING: the act, watch rules, recording; only then what the act's end brings. */

@@ -76,6 +76,8 @@ struct feed {
     const struct program *p;
     const struct event *e;
     struct effect_list *fx;
+    bool step_ended; /* its summary is in run->summary: another end waits for the next event */
+    bool full;       /* a step found no room for its effects */
 };
 
 struct why {
@@ -174,6 +176,7 @@ void set_bad(struct feed *f);
 void set_timer(struct feed *f);
 void ramp_cancel(struct run *r, chan_id chan);
 void ramp_start(struct feed *f, chan_id chan, double to, double per_s);
+double ramp_from(const struct run *r, const struct program *p, chan_id chan);
 void ramps_tick(struct feed *f);
 nsec ramps_wake(const struct run *r);
 bool ramps_moving(const struct run *r);
@@ -183,6 +186,7 @@ void ramps_shift(struct run *r, nsec by);
 void act_enter(struct feed *f);
 void act_begin(struct feed *f);
 void act_end(struct feed *f, enum cause cause, text_id name);
+bool act_finish_fits(const struct feed *f);
 void act_finish(struct feed *f); /* its leaving sets are confirmed */
 void act_resume(struct feed *f);
 /* Does it end with this sample or at this time? name: of the end; step: where to go on when a block

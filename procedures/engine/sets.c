@@ -255,12 +255,14 @@ void set_timer(struct feed *f)
 void ramp_cancel(struct run *r, chan_id chan)
 {
     for (size_t i = 0; i < RUN_RAMPS_MAX; i++)
-        if (r->ramp[i].chan == chan)
+        if (r->ramp[i].active && r->ramp[i].chan == chan) {
             r->ramp[i].active = 0;
+            r->setpoint[chan] = r->written[chan]; /* it stays where it got to */
+        }
 }
 
 /* Where it stands: as written, else as measured. */
-static double ramp_from(const struct run *r, const struct program *p, chan_id chan)
+double ramp_from(const struct run *r, const struct program *p, chan_id chan)
 {
     chan_id measured = chan == p->role.pressure_set      ? p->role.pressure
                        : chan == p->role.temperature_set ? p->role.temperature

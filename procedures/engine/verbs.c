@@ -410,6 +410,8 @@ static void compile_timeout(struct comp *c, struct act *a, const struct conf_nod
             parse_end(&ps);
             return;
         }
+    if (ps.failed)
+        return;
     FAIL(c, E_NOENT, &n->pos, "after a timeout the run can pause, abort, go to the next step, end or go to safe");
     HINT(c, "else pause, abort, next, end or safe");
 }
@@ -427,21 +429,32 @@ static void word_key(struct comp *c, const struct conf_node *map, const char *ke
         FAIL(c, E_NOENT, &n->pos, "`%s` can only be `%s`", key, word);
 }
 
+/* A value as written; the name of a parameter is replaced by what it stands for. */
+static const char *shown(struct comp *c, const struct conf_node *n, char *buf, size_t size)
+{
+    const struct symbol *s;
+
+    if (!n || n->kind != CONF_SCALAR)
+        return "";
+    s = symbol_find(c, n->text, strlen(n->text));
+    if (!s || s->kind != SYM_CONST || s->t.any || s->t.words)
+        return n->text;
+    return qty_print(s->v, s->t.dims, s->t.point, buf, size);
+}
+
 /* What tables and progress show: "charge C/10 to 4.25 V". */
 static text_id describe(struct comp *c, const struct act *a, const struct conf_node *map)
 {
     static const char *const whats[] = {"at", "charge", "discharge", "chamber", "to", NULL};
-    const char *what = "", *to = "";
-    char text[96];
+    const char *what = "", *to;
+    char text[96], first[40], second[40];
     int rc;
 
     for (int i = 0; whats[i] && what[0] == '\0'; i++)
-        if (conf_get(map, whats[i]) && conf_get(map, whats[i])->kind == CONF_SCALAR)
-            what = conf_get(map, whats[i])->text;
-    if (what[0] == '\0' && conf_get(map, "for") && conf_get(map, "for")->kind == CONF_SCALAR)
-        what = conf_get(map, "for")->text;
-    if (conf_get(map, "cv") && conf_get(map, "cv")->kind == CONF_SCALAR)
-        to = conf_get(map, "cv")->text;
+        what = shown(c, conf_get(map, whats[i]), first, sizeof(first));
+    if (what[0] == '\0')
+        what = shown(c, conf_get(map, "for"), first, sizeof(first));
+    to = shown(c, conf_get(map, "cv"), second, sizeof(second));
     rc = str_fmt(text, sizeof(text), "%s%s%s%s%s%s", verb_name((enum verb)a->verb), a->verb == VERB_PULSE ? (a->direction > 0 ? " charge" : " discharge") : "", what[0] ? " " : "", what,
                  to[0] ? " to " : "", to);
     return text_str(c, rc == 0 ? text : verb_name((enum verb)a->verb));

@@ -58,7 +58,12 @@ void rig_folder(char buf[256])
 {
     const char *tmp = getenv("TMPDIR");
 
-    snprintf(buf, 256, "%s/benchctl-db-XXXXXX", tmp != NULL ? tmp : "/tmp");
+    snprintf(buf, 256,
+             "%s/benchctl-db-"
+             "XX"
+             "XX"
+             "XX",
+             tmp != NULL ? tmp : "/tmp");
     ck_assert_ptr_nonnull(mkdtemp(buf));
 }
 
