@@ -1,9 +1,9 @@
 /* analysis/contact.c - fit of R = a + b * (P / 5 MPa)^-m.
  *
  * For a given m the curve is linear in a and b, so a scan over m with both solved exactly finds the
- * right valley without a guess from outside; GSL's trust region then polishes all three together and
- * gives the covariance. Starting the trust region anywhere else was tried: with a flat R it runs to
- * m = 0, where a and b are one parameter.
+ * right valley without a guess from outside; GSL's trust region then polishes all three together
+ * and gives the covariance. Starting the trust region anywhere else was tried: with a flat R it
+ * runs to m = 0, where a and b are one parameter.
  */
 #include "analysis/contact.h"
 
@@ -18,10 +18,13 @@
 #include <stdlib.h>
 
 /* Beyond these an exponent is not a property of a contact. */
-#define M_LOWEST 0.02
-#define M_HIGHEST 4.0
+#define M_LOWEST      0.02
+#define M_HIGHEST     4.0
 #define SAME_PRESSURE 0.02
-enum { M_STEPS = 80, ITERATIONS_MAX = 200 };
+enum {
+    M_STEPS = 80,
+    ITERATIONS_MAX = 200
+};
 
 struct used {
     size_t n;
@@ -73,7 +76,8 @@ static unsigned count_pressures(const struct used *u)
     return n;
 }
 
-/* Best a and b for an m; the weighted sum of squares, or infinity where they cannot be told apart. */
+/* Best a and b for an m; the weighted sum of squares, or infinity where they cannot be told apart.
+ */
 static double solve_linear(const struct used *u, double m, double *ret_a, double *ret_b)
 {
     double sw = 0, sz = 0, szz = 0, sr = 0, szr = 0, sum = 0;
@@ -177,8 +181,7 @@ static void read_out(const struct used *u, gsl_multifit_nlinear_workspace *work,
 static int polish(struct used *u, const double start[3], struct contact_fit *fit)
 {
     const gsl_multifit_nlinear_parameters par = gsl_multifit_nlinear_default_parameters();
-    gsl_multifit_nlinear_fdf fdf = {
-        .f = residuals, .df = jacobian, .n = u->n, .p = 3, .params = u};
+    gsl_multifit_nlinear_fdf fdf = {.f = residuals, .df = jacobian, .n = u->n, .p = 3, .params = u};
     gsl_multifit_nlinear_workspace *work =
         gsl_multifit_nlinear_alloc(gsl_multifit_nlinear_trust, &par, u->n, 3);
     gsl_matrix *covariance = gsl_matrix_alloc(3, 3);

@@ -14,8 +14,8 @@ struct collect {
     const char *wanted; /* NULL: by the rule of contact.h */
     struct contact_rows rows;
     size_t size;
-    uint32_t *step;     /* of each row */
-    size_t n_joined;    /* rows that have met their step */
+    uint32_t *step;  /* of each row */
+    size_t n_joined; /* rows that have met their step */
 };
 
 /* r_10 beats what came before it; any other name is kept when it was the first. */

@@ -246,8 +246,8 @@ static void hint_range(struct diag *reterr, const struct chan_kind_info *info, c
     diag_hint(reterr, "it can do %s .. %s", qty_print(r->lo, info->dims, info->point, lo, sizeof lo), qty_print(r->hi, info->dims, info->point, hi, sizeof hi));
 }
 
-/* `limits:` narrows every settable channel of that quantity. A limit that is a magnitude holds for both directions of the current and takes the smaller side:
- * a source that is told to charge discharges with the same limit when the cell stands above it. */
+/* `limits:` narrows every settable channel of that quantity. A current limit holds for both directions and takes the smaller side: a source that is told to
+ * charge discharges with the same limit when the cell stands above it. */
 static void read_limits(struct bench_inst *inst, const struct conf_node *map, struct diag *reterr)
 {
     for (const struct conf_node *n = map->first; n; n = n->next) {
@@ -268,7 +268,10 @@ static void read_limits(struct bench_inst *inst, const struct conf_node *map, st
                 diag_at(reterr, E_RANGE, &n->pos, "the lower limit is not below the upper one");
                 return;
             }
-            if (strstr(chan->name, "limit") && chan->min >= 0.0) { /* a magnitude */
+            bool magnitude = strstr(chan->name, "limit") && chan->min >= 0.0;
+            if (magnitude && chan->kind == KIND_VOLTAGE_V) {
+                chan->max = fmin(chan->max, fmax(fabs(r.lo), fabs(r.hi)));
+            } else if (magnitude && chan->kind == KIND_CURRENT_A) {
                 if (r.lo >= 0.0 || r.hi <= 0.0) {
                     diag_at(reterr, E_RANGE, &n->pos, "the limits of %s hold for both directions", n->key);
                     diag_hint(reterr, "from a negative value to a positive one, as in -50 mA .. 50 mA");

@@ -9,7 +9,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { POINTS_PAPER = 1200, WISH_CHANNELS_MAX = 24, COLUMNS_USUAL = 100, ROWS_USUAL = 28 };
+enum {
+    POINTS_PAPER = 1200,
+    WISH_CHANNELS_MAX = 24,
+    COLUMNS_USUAL = 100,
+    ROWS_USUAL = 28
+};
 
 static const char *const kinds[] = {"all", "time", "curves", "cycles", "contact", NULL};
 
@@ -22,7 +27,7 @@ struct wish {
     struct plot_range range;
 };
 
-/* ---- What is asked for -------------------------------------------------------------------------- */
+/* ---- What is asked for ---- */
 
 static int take_time(const struct args *a, const char *option, double *ret_s)
 {
@@ -39,8 +44,8 @@ static int take_time(const struct args *a, const char *option, double *ret_s)
         return EXIT_USAGE;
     }
     if (!dims_equal(q.dims, DIMS_TIME)) {
-        return cli_error(a, EXIT_USAGE, "%s needs a time of the run, such as \"10 h\", not `%s`", option,
-                         text);
+        return cli_error(a, EXIT_USAGE, "%s needs a time of the run, such as \"10 h\", not `%s`",
+                         option, text);
     }
     *ret_s = q.si;
     return EXIT_DONE;
@@ -85,7 +90,9 @@ static int take_wish(const struct args *a, struct wish *w)
     const char *what = args_get(a, "--what"), *near;
     int rc;
 
-    *w = (struct wish){.what = kinds[0], .range = {-INFINITY, INFINITY, POINTS_PAPER}};
+    *w = (struct wish){
+        .what = kinds[0], .range = {-INFINITY, INFINITY, POINTS_PAPER}
+    };
     w->n_channels = args_all(a, "--channel", w->channel, WISH_CHANNELS_MAX);
     if (what && w->n_channels > 0) {
         return cli_error(a, EXIT_USAGE, "--what or --channel, not both");
@@ -93,8 +100,9 @@ static int take_wish(const struct args *a, struct wish *w)
     for (unsigned i = 0; what; i++) {
         if (!kinds[i]) {
             near = str_nearest(what, kinds);
-            return cli_error(a, EXIT_USAGE, "--what is all, time, curves, cycles or contact, not `%s`%s%s%s",
-                             what, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+            return cli_error(a, EXIT_USAGE,
+                             "--what is all, time, curves, cycles or contact, not `%s`%s%s%s", what,
+                             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
         }
         if (strcmp(kinds[i], what) == 0) {
             w->what = kinds[i];
@@ -142,13 +150,13 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
     if (rc == 0 && !has_points(p)) {
         const char *of = w->n_channels > 0 ? w->channel[0] : all ? "" : w->what;
 
-        rc = diag_add(reterr, E_NOENT, "run %lld has nothing to draw%s%s", (long long)s->info.number,
-                      of[0] ? " of " : "", of);
+        rc = diag_add(reterr, E_NOENT, "run %lld has nothing to draw%s%s",
+                      (long long)s->info.number, of[0] ? " of " : "", of);
     }
     return rc;
 }
 
-/* ---- Where it goes ------------------------------------------------------------------------------ */
+/* ---- Where it goes ---- */
 
 static void terminal_size(struct plot_target *to)
 {
@@ -162,7 +170,8 @@ static void terminal_size(struct plot_target *to)
     }
 }
 
-/* In a terminal without a wish for one panel, the first and the last tell most: time, and what the run was for. */
+/* In a terminal without a wish for one panel, the first and the last tell most: time, and what the
+ * run was for. */
 static void shorten(struct picture *p)
 {
     for (unsigned i = 1; i + 1 < p->n; i++) {
@@ -230,7 +239,8 @@ static int draw_file(const struct picture *p, enum plot_as as, const char *out, 
     int rc = str_fmt(folder, sizeof(folder), "%.*s", slash ? (int)(slash - out) + 1 : 2,
                      slash ? out : "./");
 
-    if (rc < 0 || str_fmt(beside, sizeof(beside), "%.*s.gp", (int)stem, out) < 0 || name[0] == '\0') {
+    if (rc < 0 || str_fmt(beside, sizeof(beside), "%.*s.gp", (int)stem, out) < 0 ||
+        name[0] == '\0') {
         return diag_add(reterr, E_RANGE, "`%s` is no name for a picture", out);
     }
     if (strcmp(beside, out) == 0) {
@@ -252,9 +262,12 @@ static int draw_file(const struct picture *p, enum plot_as as, const char *out, 
 }
 
 /* NNNNNN.svg; one kind of panel or a channel: NNNNNN-curves.svg, NNNNNN-cell.voltage.svg. */
-static int picture_path(const struct wish *w, const char *base, const char *as, char *ret, size_t size)
+static int picture_path(const struct wish *w, const char *base, const char *as, char *ret,
+                        size_t size)
 {
-    const char *tail = w->n_channels > 0 ? w->channel[0] : strcmp(w->what, "all") == 0 ? "" : w->what;
+    const char *tail = w->n_channels > 0             ? w->channel[0]
+                       : strcmp(w->what, "all") == 0 ? ""
+                                                     : w->what;
 
     if (w->out) {
         return str_copy(ret, size, w->out) ? 0 : E_FULL;
@@ -297,7 +310,7 @@ static int draw(const struct args *a, struct picture *p, const struct wish *w, c
     return EXIT_DONE;
 }
 
-/* ---- For other programs ------------------------------------------------------------------------- */
+/* ---- For other programs ---- */
 
 static int print_json(const struct picture *p, const struct run_info *r)
 {
@@ -329,8 +342,8 @@ static int print_json(const struct picture *p, const struct run_info *r)
         json_array_append_new(panels, json_pack("{s:s, s:s, s:o}", "what", panel->what, "x",
                                                 panel->x_label, "series", all));
     }
-    return json_out(json_pack("{s:I, s:s, s:o}", "run", (json_int_t)r->number, "title", p->title, "panels",
-                              panels));
+    return json_out(json_pack("{s:I, s:s, s:o}", "run", (json_int_t)r->number, "title", p->title,
+                              "panels", panels));
 }
 
 static int print_csv(const struct picture *p)
@@ -358,9 +371,10 @@ static int print_csv(const struct picture *p)
     return EXIT_DONE;
 }
 
-/* ---- The subcommand ----------------------------------------------------------------------------- */
+/* ---- The subcommand ---- */
 
-static int plot_file(const struct args *a, struct run_file *f, const struct wish *w, const char *base)
+static int plot_file(const struct args *a, struct run_file *f, const struct wish *w,
+                     const char *base)
 {
     struct picture picture = {.n = 0};
     struct story story;
@@ -404,13 +418,14 @@ static int run(const struct args *a)
 }
 
 static const struct option options[] = {
-    {"--what", "KIND", false, "all (default), time, curves, cycles or contact"},
-    {"--channel", "NAME", true, "this channel over time"},
-    {"--from", "TIME", false, "of the run, such as \"10 h\""},
-    {"--to", "TIME", false, "of the run"},
-    {"--as", "FORMAT", false, "terminal, svg or png (default: the terminal, and an SVG file)"},
-    {"--out", "FILE", false, "the picture (default: beside the run file); its gnuplot script gets .gp"},
-    {NULL, NULL, false, NULL},
+    {"--what",    "KIND",   false, "all (default), time, curves, cycles or contact"               },
+    {"--channel", "NAME",   true,  "this channel over time"                                       },
+    {"--from",    "TIME",   false, "of the run, such as \"10 h\""                                 },
+    {"--to",      "TIME",   false, "of the run"                                                   },
+    {"--as",      "FORMAT", false, "terminal, svg or png (default: the terminal, and an SVG file)"},
+    {"--out",     "FILE",   false,
+     "the picture (default: beside the run file); its gnuplot script gets .gp"                    },
+    {NULL,        NULL,     false, NULL                                                           },
 };
 
 const struct command cmd_plot = {
@@ -418,12 +433,14 @@ const struct command cmd_plot = {
     .group = "use",
     .arguments = "[RUN]",
     .help = "draw a run: over time, voltage over charge, capacity, resistance over pressure",
-    .more = "RUN is a number of `benchctl runs` or the path of a run file; without it the newest.\n"
-            "The script that drew a picture is kept beside it with its data. --json and --csv print\n"
-            "the points of the picture instead.\n"
-            "\n"
-            "  benchctl plot 42 --what contact\n"
-            "  benchctl plot 42 --channel cell.voltage --channel chamber.temperature --from \"10 h\" --as png",
+    .more =
+        "RUN is a number of `benchctl runs` or the path of a run file; without it the newest.\n"
+        "The script that drew a picture is kept beside it with its data. --json and --csv print\n"
+        "the points of the picture instead.\n"
+        "\n"
+        "  benchctl plot 42 --what contact\n"
+        "  benchctl plot 42 --channel cell.voltage --channel chamber.temperature --from \"10 h\" "
+        "--as png",
     .options = options,
     .common = COMMON_LAB | COMMON_JSON | COMMON_CSV,
     .min_args = 0,

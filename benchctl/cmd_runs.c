@@ -15,12 +15,11 @@ struct listing {
 static void json_row(struct listing *l, const struct run_info *r)
 {
     char start[40];
-    json_t *o = json_pack("{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "number",
-                          (json_int_t)r->number, "procedure", r->procedure, "version", r->version,
-                          "article", r->article, "bench", r->bench, "station", r->station, "start",
-                          wall_text(r->wall_start, true, start, sizeof(start)), "verdict",
-                          r->verdict, "cause", r->cause, "ended", r->ended, "virtual",
-                          r->is_virtual);
+    json_t *o = json_pack(
+        "{s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:b, s:b}", "number", (json_int_t)r->number,
+        "procedure", r->procedure, "version", r->version, "article", r->article, "bench", r->bench,
+        "station", r->station, "start", wall_text(r->wall_start, true, start, sizeof(start)),
+        "verdict", r->verdict, "cause", r->cause, "ended", r->ended, "virtual", r->is_virtual);
 
     json_object_set_new(o, "duration_s", number_json(nsec_to_s(r->duration)));
     json_object_set_new(o, "text", json_string(r->text));
@@ -123,8 +122,8 @@ static int run(const struct args *a)
 
 static const struct option options[] = {
     {"--article", "ARTICLE", false, "only runs of this article"},
-    {"--last", "N", false, "only the newest N"},
-    {NULL, NULL, false, NULL},
+    {"--last",    "N",       false, "only the newest N"        },
+    {NULL,        NULL,      false, NULL                       },
 };
 
 const struct command cmd_runs = {

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- JSON --------------------------------------------------------------------------------------- */
+/* ---- JSON ---- */
 
 static void set_number(json_t *o, const char *key, double v)
 {
@@ -39,7 +39,10 @@ struct figure {
     const char *name;
     size_t offset;
 };
-#define FIGURE(type, field) {#field, offsetof(struct type, field)}
+#define FIGURE(type, field)                  \
+    {                                        \
+#        field, offsetof(struct type, field) \
+    }
 
 static double figure_value(const void *row, const struct figure *f)
 {
@@ -49,22 +52,32 @@ static double figure_value(const void *row, const struct figure *f)
     return v;
 }
 
-static const struct figure cycle_figures[] = {
-    FIGURE(cycle_row, pressure_pa),     FIGURE(cycle_row, charge_ah),
-    FIGURE(cycle_row, discharge_ah),    FIGURE(cycle_row, charge_wh),
-    FIGURE(cycle_row, discharge_wh),    FIGURE(cycle_row, ce),
-    FIGURE(cycle_row, ee),              FIGURE(cycle_row, v_charge_mean),
-    FIGURE(cycle_row, v_discharge_mean)};
-static const struct figure step_figures[] = {
-    FIGURE(step_row, charge_ah),        FIGURE(step_row, energy_wh),
-    FIGURE(step_row, charge_in_ah),     FIGURE(step_row, charge_out_ah),
-    FIGURE(step_row, energy_in_wh),     FIGURE(step_row, energy_out_wh),
-    FIGURE(step_row, v_first),          FIGURE(step_row, v_last),
-    FIGURE(step_row, v_min),            FIGURE(step_row, v_max),
-    FIGURE(step_row, i_min),            FIGURE(step_row, i_max),
-    FIGURE(step_row, temperature_min_k), FIGURE(step_row, temperature_max_k),
-    FIGURE(step_row, pressure_min_pa),  FIGURE(step_row, pressure_max_pa),
-    FIGURE(step_row, pressure_mean_pa)};
+static const struct figure cycle_figures[] = {FIGURE(cycle_row, pressure_pa),
+                                              FIGURE(cycle_row, charge_ah),
+                                              FIGURE(cycle_row, discharge_ah),
+                                              FIGURE(cycle_row, charge_wh),
+                                              FIGURE(cycle_row, discharge_wh),
+                                              FIGURE(cycle_row, ce),
+                                              FIGURE(cycle_row, ee),
+                                              FIGURE(cycle_row, v_charge_mean),
+                                              FIGURE(cycle_row, v_discharge_mean)};
+static const struct figure step_figures[] = {FIGURE(step_row, charge_ah),
+                                             FIGURE(step_row, energy_wh),
+                                             FIGURE(step_row, charge_in_ah),
+                                             FIGURE(step_row, charge_out_ah),
+                                             FIGURE(step_row, energy_in_wh),
+                                             FIGURE(step_row, energy_out_wh),
+                                             FIGURE(step_row, v_first),
+                                             FIGURE(step_row, v_last),
+                                             FIGURE(step_row, v_min),
+                                             FIGURE(step_row, v_max),
+                                             FIGURE(step_row, i_min),
+                                             FIGURE(step_row, i_max),
+                                             FIGURE(step_row, temperature_min_k),
+                                             FIGURE(step_row, temperature_max_k),
+                                             FIGURE(step_row, pressure_min_pa),
+                                             FIGURE(step_row, pressure_max_pa),
+                                             FIGURE(step_row, pressure_mean_pa)};
 
 static json_t *cycles_json(const struct story *s)
 {
@@ -96,10 +109,9 @@ static json_t *steps_json(const struct story *s)
     json_t *all = json_array();
 
     for (size_t i = 0; i < s->steps.n; i++) {
-        json_t *o = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s}", "number",
-                              (json_int_t)row[i].number, "cycle", (json_int_t)row[i].cycle, "name",
-                              row[i].name, "verb", row[i].verb, "cause", row[i].cause, "end_name",
-                              row[i].end_name);
+        json_t *o = json_pack("{s:I, s:I, s:s, s:s, s:s, s:s}", "number", (json_int_t)row[i].number,
+                              "cycle", (json_int_t)row[i].cycle, "name", row[i].name, "verb",
+                              row[i].verb, "cause", row[i].cause, "end_name", row[i].end_name);
 
         set_number(o, "began_s", nsec_to_s(row[i].began));
         set_number(o, "ended_s", ended_s(&row[i]));
@@ -171,10 +183,9 @@ static json_t *contact_json(const struct story *s)
     }
     json_object_set_new(o, "points", points);
     if (s->has_fit) {
-        json_t *fit = json_pack("{s:s, s:b, s:s, s:I, s:I}", "law",
-                                "R = a + b * (P / 5 MPa)^-m", "identifiable", f->identifiable,
-                                "why", f->why, "points", (json_int_t)f->n, "pressures",
-                                (json_int_t)f->n_pressures);
+        json_t *fit = json_pack("{s:s, s:b, s:s, s:I, s:I}", "law", "R = a + b * (P / 5 MPa)^-m",
+                                "identifiable", f->identifiable, "why", f->why, "points",
+                                (json_int_t)f->n, "pressures", (json_int_t)f->n_pressures);
 
         set_number(fit, "a_ohm", f->a_ohm);
         set_number(fit, "b_ohm", f->b_ohm);
@@ -203,7 +214,7 @@ static int show_json(const struct story *s)
     return json_out(o);
 }
 
-/* ---- CSV ---------------------------------------------------------------------------------------- */
+/* ---- CSV ---- */
 
 static void csv_count(uint64_t n, bool first)
 {
@@ -291,7 +302,7 @@ static int show_csv(const struct args *a, struct run_file *f, const char *table)
     return rc < 0 ? cli_findings(a, &d) : EXIT_DONE;
 }
 
-/* ---- The subcommand ----------------------------------------------------------------------------- */
+/* ---- The subcommand ---- */
 
 static int show_open(const struct args *a, struct run_file *f, int64_t ends)
 {
@@ -336,11 +347,11 @@ static int run(const struct args *a)
 }
 
 static const struct option options[] = {
-    {"--all", NULL, false, "every step, cycle, measure and note"},
-    {"--steps", "N", false, "the first and the last N of a long list (default 12)"},
+    {"--all",   NULL,   false, "every step, cycle, measure and note"                              },
+    {"--steps", "N",    false, "the first and the last N of a long list (default 12)"             },
     {"--table", "NAME", false,
      "with --csv: cycles (default), steps, or a table of the run file: cycler, press, measure ..."},
-    {NULL, NULL, false, NULL},
+    {NULL,      NULL,   false, NULL                                                               },
 };
 
 const struct command cmd_show = {

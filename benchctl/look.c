@@ -8,7 +8,7 @@
 #include <string.h>
 #include <time.h>
 
-/* ---- Units -------------------------------------------------------------------------------------- */
+/* ---- Units ---- */
 
 void shown_for(double most_si, struct dims d, bool point, int significant, struct shown *ret)
 {
@@ -57,7 +57,7 @@ const char *shown_text(const struct shown *s, double si, char *buf, size_t size)
     return buf;
 }
 
-/* ---- Runs --------------------------------------------------------------------------------------- */
+/* ---- Runs ---- */
 
 static bool is_path(const char *word)
 {
@@ -82,7 +82,8 @@ static int base_path(const struct args *a, const char *word, int64_t number, cha
     return 0;
 }
 
-int look_open(const struct args *a, const char *word, struct run_file **ret, struct run_info *ret_info, char *ret_base)
+int look_open(const struct args *a, const char *word, struct run_file **ret,
+              struct run_info *ret_info, char *ret_base)
 {
     struct run_file *f = NULL;
     struct diag d;
@@ -91,7 +92,9 @@ int look_open(const struct args *a, const char *word, struct run_file **ret, str
 
     diag_init(&d);
     if (word && !is_path(word) && (str_to_int(word, strlen(word), &number) < 0 || number < 1)) {
-        return cli_error(a, EXIT_USAGE, "`%s` is no run: a number of `benchctl runs`, or the path of a run file", word);
+        return cli_error(a, EXIT_USAGE,
+                         "`%s` is no run: a number of `benchctl runs`, or the path of a run file",
+                         word);
     }
     rc = word && is_path(word) ? run_open_path(word, &f, &d) : run_open(a->lab, number, &f, &d);
     if (rc < 0) {
@@ -122,17 +125,20 @@ const char *wall_text(nsec wall, bool iso, char *buf, size_t size)
     return buf;
 }
 
-const char *verdict_shown(const struct args *a, const char *verdict, bool ended, char *buf, size_t size)
+const char *verdict_shown(const struct args *a, const char *verdict, bool ended, char *buf,
+                          size_t size)
 {
     const char *word = ended ? verdict : "not ended";
-    bool loud = ended && (str_starts(word, "trip") || str_starts(word, "abort") || str_starts(word, "fail"));
-    int rc = str_fmt(buf, size, "%s%s%s", a->colour && loud ? "\033[31m" : "", word, a->colour && loud ? "\033[0m" : "");
+    bool loud = ended &&
+                (str_starts(word, "trip") || str_starts(word, "abort") || str_starts(word, "fail"));
+    int rc = str_fmt(buf, size, "%s%s%s", a->colour && loud ? "\033[31m" : "", word,
+                     a->colour && loud ? "\033[0m" : "");
 
     (void)rc;
     return buf;
 }
 
-/* ---- Lists, JSON, CSV --------------------------------------------------------------------------- */
+/* ---- Lists, JSON, CSV ---- */
 
 void *list_add(struct list *l, const void *thing)
 {

@@ -11,9 +11,12 @@
 #include <jansson.h>
 #include <stddef.h>
 
-enum { LOOK_PATH_MAX = 1024 };
+enum {
+    LOOK_PATH_MAX = 1024
+};
 
-/* How a column or an axis shows a quantity: one unit and one number of decimals for all its values. */
+/* How a column or an axis shows a quantity: one unit and one number of decimals for all its values.
+ */
 struct shown {
     double scale, offset; /* si = shown * scale + offset */
     int decimals;
@@ -25,14 +28,17 @@ double shown_value(const struct shown *s, double si);
 /* "9.605 mAh"; "-" for NaN. */
 const char *shown_text(const struct shown *s, double si, char *buf, size_t size);
 
-/* The run named on the command line: a number, a path of a run file, or NULL for the newest. ret_base: its path without
+/* The run named on the command line: a number, a path of a run file, or NULL for the newest.
+ * ret_base: its path without
  * ".run", LOOK_PATH_MAX bytes. 0, or an exit code after the message. */
-int look_open(const struct args *a, const char *word, struct run_file **ret, struct run_info *ret_info, char *ret_base);
+int look_open(const struct args *a, const char *word, struct run_file **ret,
+              struct run_info *ret_info, char *ret_base);
 
 /* "2026-11-20 18:02" or, iso, "2026-11-20T18:02:00Z": UTC both. */
 const char *wall_text(nsec wall, bool iso, char *buf, size_t size);
 /* "done", "tripped", ... or "not ended"; coloured when it should catch the eye. */
-const char *verdict_shown(const struct args *a, const char *verdict, bool ended, char *buf, size_t size);
+const char *verdict_shown(const struct args *a, const char *verdict, bool ended, char *buf,
+                          size_t size);
 
 /* A growing array of equal things. Reading callbacks fill one. */
 struct list {

@@ -1,7 +1,7 @@
 /* benchctl/plot_data.c - what a picture shows, taken from a run.
  *
- * Nothing here reads all samples: traces come thinned to minimum and maximum of what one point of the
- * picture covers, curves with a bounded number of points a branch.
+ * Nothing here reads all samples: traces come thinned to minimum and maximum of what one point of
+ * the picture covers, curves with a bounded number of points a branch.
  */
 #include "benchctl/plot_priv.h"
 
@@ -12,12 +12,12 @@
 #include <string.h>
 
 enum {
-    CURVE_POINTS = 150,  /* a branch */
-    CURVE_CYCLES = 60,   /* more cycles than this are not told apart in one picture */
+    CURVE_POINTS = 150, /* a branch */
+    CURVE_CYCLES = 60,  /* more cycles than this are not told apart in one picture */
     FIT_POINTS = 80,
 };
 
-/* ---- Panels ------------------------------------------------------------------------------------- */
+/* ---- Panels ---- */
 
 static struct panel *panel_add(struct picture *p, const char *what, const char *title)
 {
@@ -63,9 +63,9 @@ static void label(char *ret, const char *quantity, const char *unit)
 void picture_title(struct picture *p, const struct run_info *r)
 {
     char start[32];
-    int rc = str_fmt(p->title, sizeof(p->title), "run %lld  %s%s%s%s%s  %s UTC", (long long)r->number,
-                     r->procedure, r->article[0] ? "  article " : "", r->article,
-                     r->station[0] ? "  station " : "", r->station,
+    int rc = str_fmt(p->title, sizeof(p->title), "run %lld  %s%s%s%s%s  %s UTC",
+                     (long long)r->number, r->procedure, r->article[0] ? "  article " : "",
+                     r->article, r->station[0] ? "  station " : "", r->station,
                      wall_text(r->wall_start, false, start, sizeof(start)));
     (void)rc;
     /* it also stands in a comment of the script, which ends where a line ends */
@@ -104,7 +104,7 @@ void picture_done(struct picture *p)
     p->n = 0;
 }
 
-/* ---- Channels over time ------------------------------------------------------------------------- */
+/* ---- Channels over time ---- */
 
 static void time_unit(double span_s, struct shown *ret)
 {
@@ -153,8 +153,8 @@ static bool falls(const struct trace *t, size_t i)
     return t->lo[after] + t->hi[after] < t->lo[before] + t->hi[before];
 }
 
-/* Points in SI and seconds, for now. Lowest and highest of a bucket one after the other in the order
- * in which they were passed, a little apart, so that a slope stays a slope. */
+/* Points in SI and seconds, for now. Lowest and highest of a bucket one after the other in the
+ * order in which they were passed, a little apart, so that a slope stays a slope. */
 static int trace_add(struct series *s, struct run_file *f, const char *channel,
                      const struct plot_range *range, struct diag *reterr)
 {
@@ -302,7 +302,7 @@ int picture_channels(struct picture *p, struct run_file *f, const struct story *
     return rc;
 }
 
-/* ---- Voltage over charge ------------------------------------------------------------------------ */
+/* ---- Voltage over charge ---- */
 
 struct curves {
     struct series *s;
@@ -357,7 +357,7 @@ int picture_curves(struct picture *p, struct run_file *f, const struct story *s,
     return rc;
 }
 
-/* ---- Capacity, resistance ----------------------------------------------------------------------- */
+/* ---- Capacity, resistance ---- */
 
 static enum series_style style_for(size_t n)
 {
@@ -440,7 +440,8 @@ void picture_contact(struct picture *p, const struct story *s)
     shown_for(high_pa, DIMS_PRESSURE, false, 3, &shown);
     for (unsigned k = 0; k < panel->n; k++) {
         for (size_t i = 0; i < panel->series[k].points.n; i++) {
-            point_at(&panel->series[k], i)->x = shown_value(&shown, point_at(&panel->series[k], i)->x);
+            point_at(&panel->series[k], i)->x =
+                shown_value(&shown, point_at(&panel->series[k], i)->x);
         }
     }
     label(panel->x_label, "stack pressure", shown.unit);

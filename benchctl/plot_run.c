@@ -12,7 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { EXIT_NOT_FOUND = 127, EXIT_NO_FOLDER = 126 };
+enum {
+    EXIT_NOT_FOUND = 127,
+    EXIT_NO_FOLDER = 126
+};
 
 struct ends {
     FILE *script, *output, *errors;
@@ -65,7 +68,8 @@ static int outcome(int status, FILE *errors, struct diag *reterr)
     }
     last_words(errors, words, sizeof(words));
     if (WIFEXITED(status)) {
-        return diag_add(reterr, E_IO, "gnuplot failed: %s", words[0] ? words : "it did not say why");
+        return diag_add(reterr, E_IO, "gnuplot failed: %s",
+                        words[0] ? words : "it did not say why");
     }
     return diag_add(reterr, E_IO, "gnuplot was ended by signal %d", WTERMSIG(status));
 }

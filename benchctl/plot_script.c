@@ -13,7 +13,7 @@
 static const char *const colours[] = {"#1f4e9c", "#d1541b", "#2a7f55", "#8a3f9e",
                                       "#b08a00", "#3c9bc4", "#7a2f2f", "#666666"};
 
-/* ---- Words -------------------------------------------------------------------------------------- */
+/* ---- Words ---- */
 
 /* Units as they are printed in pictures; the terminal keeps to ASCII. */
 static const char *pretty_unit(const char *text, size_t *ret_n)
@@ -21,9 +21,18 @@ static const char *pretty_unit(const char *text, size_t *ret_n)
     static const struct {
         const char *plain, *pretty;
     } words[] = {
-        {"degC", "\u00b0C"}, {"Mohm", "M\u03a9"}, {"kohm", "k\u03a9"}, {"mohm", "m\u03a9"},
-        {"uohm", "\u00b5\u03a9"}, {"ohm", "\u03a9"}, {"uAh", "\u00b5Ah"}, {"uA", "\u00b5A"},
-        {"uV", "\u00b5V"}, {"uWh", "\u00b5Wh"}, {"uW", "\u00b5W"}, {"+-", "\u00b1"},
+        {"degC", "\u00b0C"     },
+        {"Mohm", "M\u03a9"     },
+        {"kohm", "k\u03a9"     },
+        {"mohm", "m\u03a9"     },
+        {"uohm", "\u00b5\u03a9"},
+        {"ohm",  "\u03a9"      },
+        {"uAh",  "\u00b5Ah"    },
+        {"uA",   "\u00b5A"     },
+        {"uV",   "\u00b5V"     },
+        {"uWh",  "\u00b5Wh"    },
+        {"uW",   "\u00b5W"     },
+        {"+-",   "\u00b1"      },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(words); i++) {
@@ -58,7 +67,8 @@ static void put_quoted(struct text *t, const char *text, bool pretty)
     text_add_n(t, "'", 1);
 }
 
-static void put_set(struct text *t, const char *what, const char *text, const char *more, bool pretty)
+static void put_set(struct text *t, const char *what, const char *text, const char *more,
+                    bool pretty)
 {
     text_add(t, "set %s ", what);
     put_quoted(t, text, pretty);
@@ -77,9 +87,10 @@ static void put_number(struct text *t, double v)
     text_add_n(t, buf, n);
 }
 
-/* ---- Data --------------------------------------------------------------------------------------- */
+/* ---- Data ---- */
 
-static void put_block(struct text *t, unsigned panel, unsigned k, const struct series *s, bool by_cycle)
+static void put_block(struct text *t, unsigned panel, unsigned k, const struct series *s,
+                      bool by_cycle)
 {
     const struct plot_point *p = (const struct plot_point *)(const void *)s->points.p;
 
@@ -99,11 +110,12 @@ static void put_block(struct text *t, unsigned panel, unsigned k, const struct s
     text_add(t, "EOD\n");
 }
 
-/* ---- One panel ---------------------------------------------------------------------------------- */
+/* ---- One panel ---- */
 
-/* On the terminal the axes have no labels (written upright they run into the numbers): the key names
- * quantity and unit instead. */
-static void put_title(struct text *t, const struct panel *p, const struct series *s, enum plot_as as)
+/* On the terminal the axes have no labels (written upright they run into the numbers): the key
+ * names quantity and unit instead. */
+static void put_title(struct text *t, const struct panel *p, const struct series *s,
+                      enum plot_as as)
 {
     char title[PLOT_TITLE_MAX + PLOT_LABEL_MAX + 16];
     const char *axis = s->second ? p->y2_label : p->y_label;
@@ -119,7 +131,8 @@ static void put_title(struct text *t, const struct panel *p, const struct series
     put_quoted(t, title, false);
 }
 
-static void put_series(struct text *t, const struct panel *p, unsigned panel, unsigned k, enum plot_as as)
+static void put_series(struct text *t, const struct panel *p, unsigned panel, unsigned k,
+                       enum plot_as as)
 {
     static const char *const styles[] = {
         [SERIES_LINE] = "lines", [SERIES_POINTS] = "points", [SERIES_BOTH] = "linespoints"};
@@ -133,8 +146,7 @@ static void put_series(struct text *t, const struct panel *p, unsigned panel, un
     if (as != PLOT_TERMINAL) {
         text_add(t, p->by_cycle ? " lc palette lw 1" : " lw 1.2 lc rgb '%s'", colours[k]);
         if (s->style != SERIES_LINE) {
-            text_add(t, " pt %u ps %s", marks[k],
-                     s->style == SERIES_POINTS ? "0.8" : "0.6");
+            text_add(t, " pt %u ps %s", marks[k], s->style == SERIES_POINTS ? "0.8" : "0.6");
         }
     }
     if (s->title[0] || as == PLOT_TERMINAL) {
@@ -161,8 +173,8 @@ static void put_palette(struct text *t, const struct panel *p)
         high = low + 1.0;
     }
     text_add(t, "set palette defined (0 '#20407f', 0.35 '#2a8f8f', 0.65 '#8fae3a', 1 '#d1541b')\n");
-    text_add(t, "set cbrange [%.0f:%.0f]\nset cbtics %.0f,%.0f scale 0.5 font ',10'\n", low, high, low,
-             fmax(1.0, ceil((high - low) / 6.0)));
+    text_add(t, "set cbrange [%.0f:%.0f]\nset cbtics %.0f,%.0f scale 0.5 font ',10'\n", low, high,
+             low, fmax(1.0, ceil((high - low) / 6.0)));
     text_add(t, "set colorbox user origin screen cbx, screen cby size screen 0.008, screen cbh\n");
 }
 
@@ -183,7 +195,8 @@ static void put_few_tics(struct text *t, const struct panel *p)
     double low = INFINITY, high = -INFINITY, step;
 
     for (unsigned k = 0; k < p->n; k++) {
-        const struct plot_point *point = (const struct plot_point *)(const void *)p->series[k].points.p;
+        const struct plot_point *point =
+            (const struct plot_point *)(const void *)p->series[k].points.p;
 
         for (size_t i = 0; i < p->series[k].points.n; i++) {
             low = fmin(low, point[i].y);
@@ -205,7 +218,8 @@ static void put_axes(struct text *t, const struct panel *p, bool pretty)
     if (p->n_remarks > 0 && !pretty) {
         put_remarks(t, p);
     } else {
-        put_set(t, "title", p->by_cycle && !pretty ? "" : p->title, pretty ? " font ',10'" : "", pretty);
+        put_set(t, "title", p->by_cycle && !pretty ? "" : p->title, pretty ? " font ',10'" : "",
+                pretty);
     }
     put_set(t, "xlabel", p->x_label, "", pretty);
     if (pretty) {
@@ -262,7 +276,7 @@ static void put_panel(struct text *t, const struct panel *p, unsigned i, enum pl
     text_add(t, "\n");
 }
 
-/* ---- The whole ---------------------------------------------------------------------------------- */
+/* ---- The whole ---- */
 
 static void put_terminal(struct text *t, const struct picture *p, const struct plot_target *to)
 {
@@ -286,7 +300,8 @@ static void put_terminal(struct text *t, const struct picture *p, const struct p
     text_add(t, "set key samplen 2%s\n", to->as == PLOT_TERMINAL ? " width 3" : "");
     if (to->as != PLOT_TERMINAL) {
         text_add(t, "set grid lc rgb '#cccccc' lw 0.7\nset border lc rgb '#444444' lw 0.8\n"
-                    "set tics nomirror scale 0.6 textcolor rgb '#222222'\nset key font ',10' spacing 1.1\n");
+                    "set tics nomirror scale 0.6 textcolor rgb '#222222'\nset key font ',10' "
+                    "spacing 1.1\n");
         put_set(t, "multiplot title", p->title, " font ',13'", true);
     }
 }
@@ -307,8 +322,8 @@ static struct box place(const struct picture *p, unsigned at, unsigned n)
 }
 
 /* Panels one above the other have one time axis: its numbers stand under the last. */
-static void put_layout(struct text *t, const struct panel *p, bool tight, unsigned at, unsigned count,
-                       struct box b)
+static void put_layout(struct text *t, const struct panel *p, bool tight, unsigned at,
+                       unsigned count, struct box b)
 {
     const double paper = 0.95; /* the title has the rest */
     bool wide = b.w > 0.9, last = at + 1 == count;
@@ -324,8 +339,9 @@ static void put_layout(struct text *t, const struct panel *p, bool tight, unsign
     y = b.y * paper;
     h = b.h * paper;
     top = y + h - (tight ? 0.035 : wide ? 0.05 : 0.06);
-    const double v[8] = {b.x, y, b.w, h, b.x + (wide ? 0.07 : 0.062),
-                         b.x + b.w - (wide ? 0.07 : 0.062), y + foot, top};
+    const double v[8] = {
+        b.x,      y,  b.w, h, b.x + (wide ? 0.07 : 0.062), b.x + b.w - (wide ? 0.07 : 0.062),
+        y + foot, top};
 
     for (unsigned k = 0; k < 8; k++) {
         str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));

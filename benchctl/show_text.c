@@ -1,13 +1,17 @@
-/* benchctl/show_text.c - a run told on the terminal: where, what, why it ended, cycles, steps, figures.
+/* benchctl/show_text.c - a run told on the terminal: where, what, why it ended, cycles, steps,
+ * figures.
  *
- * One thought a line, units always, the cause before the consequence. A long list shows its two ends.
+ * One thought a line, units always, the cause before the consequence. A long list shows its two
+ * ends.
  */
 #include "benchctl/show_priv.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { BOTH_ENDS = 12 };
+enum {
+    BOTH_ENDS = 12
+};
 
 /* Which rows of n are shown: the first and the last `ends` of them. */
 static bool left_out(size_t i, size_t n, size_t ends)
@@ -26,7 +30,7 @@ static void gap_row(struct table *t, size_t n, unsigned n_columns, unsigned at)
     }
 }
 
-/* ---- Head --------------------------------------------------------------------------------------- */
+/* ---- Head ---- */
 
 static void print_head(const struct args *a, const struct run_info *r)
 {
@@ -49,8 +53,7 @@ static void print_head(const struct args *a, const struct run_info *r)
         bool because = r->ended && r->cause[0] != '\0';
 
         printf("\n%s%s%s%s%s", because ? r->cause : "", because && r->text[0] ? ": " : "",
-               r->ended ? r->text : "", because || (r->ended && r->text[0]) ? " -> " : "",
-               verdict);
+               r->ended ? r->text : "", because || (r->ended && r->text[0]) ? " -> " : "", verdict);
     } else {
         printf("  %s", verdict);
     }
@@ -64,7 +67,7 @@ static void print_head(const struct args *a, const struct run_info *r)
     }
 }
 
-/* ---- Cycles ------------------------------------------------------------------------------------- */
+/* ---- Cycles ---- */
 
 static double larger(double most, double v)
 {
@@ -120,8 +123,7 @@ static void cycle_cells(struct table *t, const struct story *s, const struct cyc
     percent_cell(t, c->ce, 2);
     percent_cell(t, c->ee, 1);
     if (k->has_r) {
-        table_cell(t, "%s",
-                   shown_text(&k->r, story_cycle_r_ohm(s, c->cycle), text, sizeof(text)));
+        table_cell(t, "%s", shown_text(&k->r, story_cycle_r_ohm(s, c->cycle), text, sizeof(text)));
     }
 }
 
@@ -180,19 +182,20 @@ static void print_contact(const struct story *s)
            story_fit_text(&s->fit, text, sizeof(text)), s->fit.n, s->fit.n_pressures);
 }
 
-/* ---- Steps, measures, notes --------------------------------------------------------------------- */
+/* ---- Steps, measures, notes ---- */
 
 /* In the words of the procedure: a condition that came true stands for itself. */
 static void end_cell(struct table *t, const struct step_row *s)
 {
-    bool itself = strcmp(s->cause, "condition") == 0 || strcmp(s->cause, s->end_name) == 0;
+    const char *name = s->end_name[0] ? s->end_name : s->cause;
+    bool itself = name == s->cause || s->cause[0] == '\0' || strcmp(s->cause, name) == 0 ||
+                  strcmp(s->cause, "condition") == 0;
 
-    if (s->end_name[0] == '\0') {
-        table_cell(t, "%s", strcmp(s->cause, "for") == 0 ? "time" : s->cause);
-    } else if (itself || s->cause[0] == '\0') {
-        table_cell(t, "%s", s->end_name);
+    name = strcmp(name, "for") == 0 ? "time" : name; /* `for: 30 min` */
+    if (itself) {
+        table_cell(t, "%s", name);
     } else {
-        table_cell(t, "%s: %s", s->cause, s->end_name);
+        table_cell(t, "%s: %s", s->cause, name);
     }
 }
 
@@ -260,7 +263,9 @@ static size_t same_instant(const struct measure_row *m, size_t n)
     return k;
 }
 
-enum { MEASURE_CELLS = 8 };
+enum {
+    MEASURE_CELLS = 8
+};
 
 static void measure_line(struct table *t, const struct measure_row *m, size_t n, unsigned columns)
 {
@@ -347,7 +352,7 @@ static void print_notes(const struct args *a, const struct story *s, size_t ends
     table_print(&t, stdout);
 }
 
-/* ---- Foot --------------------------------------------------------------------------------------- */
+/* ---- Foot ---- */
 
 static bool command_there(const char *name)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- Reading ------------------------------------------------------------------------------------ */
+/* ---- Reading ---- */
 
 static int on_cycle(void *ctx, const struct cycle_row *row)
 {
@@ -74,7 +74,7 @@ void story_done(struct story *s)
     contact_rows_done(&s->resistance);
 }
 
-/* ---- What follows from it ----------------------------------------------------------------------- */
+/* ---- What follows from it ---- */
 
 const struct cycle_row *story_cycle(const struct story *s, size_t i)
 {

@@ -1,7 +1,7 @@
 /* db/read_registers.c - what `save:` kept, joined with the steps that it was kept in.
  *
- * A register row has a time only. Rows and steps both come in the order of time, so one walk over the
- * two joins them; a subquery per row would look through all steps each time.
+ * A register row has a time only. Rows and steps both come in the order of time, so one walk over
+ * the two joins them; a subquery per row would look through all steps each time.
  */
 #include "db/read_priv.h"
 
@@ -12,11 +12,12 @@
 
 struct walk {
     sqlite3_stmt *step;
-    bool more;          /* the statement stands on a step that has not been passed */
+    bool more;              /* the statement stands on a step that has not been passed */
     uint32_t number, cycle; /* the step under way; 0: none yet */
 };
 
-/* To the last step that began before t: what a step saves at its end is its own, not the next one's. */
+/* To the last step that began before t: what a step saves at its end is its own, not the next
+ * one's. */
 static int walk_to(struct run_file *f, struct walk *w, double t_s, struct diag *reterr)
 {
     while (w->more && sqlite3_column_double(w->step, 2) < t_s) {

@@ -23,8 +23,10 @@ static int call_planner(struct bus *b, const struct bus_wiring *w)
     return E_INVALID;
 }
 
-bool exchange_plan(struct bus *b, const struct bus_wiring *w)
+int exchange_plan(struct bus *b, const struct bus_wiring *w)
 {
+    int rc;
+
     b->plan.n = 0;
     b->plan.overflow = false;
     b->at_xfer = 0;
@@ -32,7 +34,8 @@ bool exchange_plan(struct bus *b, const struct bus_wiring *w)
     b->said_set = 0;
     b->safe_good = 0;
     b->safe_doubt = 0;
-    return call_planner(b, w) >= 0 && !b->plan.overflow;
+    rc = call_planner(b, w);
+    return rc >= 0 && b->plan.overflow ? E_FULL : rc;
 }
 
 static void outcome_begin(struct bus *b, struct outcome *o)
@@ -50,4 +53,37 @@ int driver_absorb(struct bus *b, const struct bus_wiring *w, const struct xfer *
 
     outcome_begin(b, o);
     return inst->driver->absorb ? inst->driver->absorb(inst, x, o) : rows_absorb(inst, x, o);
+}
+
+void outcome_report(struct bus *b, struct bus_wiring *w, nsec stamp, const struct outcome *o)
+{
+    struct job job;
+    struct bus_report report;
+
+    if (o->n_samples == 0 && o->n_notices == 0)
+        return;
+    job = b->current;
+    report.kind = BUS_SAMPLES;
+    report.inst = job.inst;
+    report.stamp = stamp;
+    report.job = &job;
+    report.outcome = o;
+    report.failure = XFER_REPLY;
+    report.text[0] = '\0';
+    w->report(w->owner, &report);
+}
+
+/* Nothing can be appended to a plan that has failed. */
+int driver_tell_failure(struct bus *b, const struct bus_wiring *w, struct xfer *x,
+                        enum xfer_outcome how, struct outcome *ret_outcome)
+{
+    uint16_t n = b->plan.n;
+    int rc;
+
+    x->outcome = (uint8_t)how;
+    x->rx_len = 0;
+    x->rx[0] = 0;
+    rc = driver_absorb(b, w, x, ret_outcome);
+    b->plan.n = n;
+    return rc;
 }

@@ -93,7 +93,9 @@ struct bus_inst {
     nsec retry_at; /* when a lost instrument is tried again (back-off) */
     uint8_t identified, lost, resync, wrong;
     uint8_t failures; /* in a row */
-    uint8_t backoff;  /* tries of the back-off so far; 0: none runs */
+    uint8_t
+        wrong_once;  /* has just answered as another device: asked again before that is believed */
+    uint8_t backoff; /* tries of the back-off so far; 0: none runs */
     uint8_t state[DRIVER_STATE_MAX] __attribute__((aligned(8)));
     struct bus_stats stats;
 };

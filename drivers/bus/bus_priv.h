@@ -60,14 +60,24 @@ void inst_report(struct bus *b, struct bus_wiring *w, nsec now, uint8_t inst,
                  enum bus_report_kind kind);
 
 /* ask.c */
-bool exchange_plan(struct bus *b, const struct bus_wiring *w); /* false: the driver cannot */
+int exchange_plan(struct bus *b, const struct bus_wiring *w); /* negative: the driver cannot */
 int driver_absorb(struct bus *b, const struct bus_wiring *w, const struct xfer *x,
                   struct outcome *ret_outcome);
+
+/* The driver learns of each failed attempt to change something: what was lost on the way may have
+ * been obeyed. Returns what absorb() does. */
+int driver_tell_failure(struct bus *b, const struct bus_wiring *w, struct xfer *x,
+                        enum xfer_outcome how, struct outcome *ret_outcome);
+/* To the owner, unless there is nothing in it. */
+void outcome_report(struct bus *b, struct bus_wiring *w, nsec stamp, const struct outcome *o);
 
 /* exchange.c: the current job ends. */
 void exchange_done(struct bus *b, struct bus_wiring *w, nsec now);
 void exchange_give_up(struct bus *b, struct bus_wiring *w, nsec now, enum xfer_outcome how,
                       const char *text);
+
+/* The driver could not plan it. */
+void exchange_unplanned(struct bus *b, struct bus_wiring *w, nsec now, int code);
 
 /* safe.c: a request of a safe job has ended, well or not. */
 void safe_next(struct bus *b, struct bus_wiring *w, nsec now, bool good, enum xfer_outcome how);

@@ -51,12 +51,22 @@ void exchange_give_up(struct bus *b, struct bus_wiring *w, nsec now, enum xfer_o
     job_end(b, w, now, BUS_JOB_FAILED, how, text);
 }
 
+void exchange_unplanned(struct bus *b, struct bus_wiring *w, nsec now, int code)
+{
+    char text[NOTICE_TEXT_MAX];
+
+    (void)str_copy(text, sizeof(text), "not planned: ");
+    (void)str_copy(text + strlen(text), sizeof(text) - strlen(text), err_text(code));
+    exchange_give_up(b, w, now, XFER_DROPPED, text);
+}
+
 /* ---- Planning ---- */
 
 /* The running plan has been answered to its end. */
 static void plan_done(struct bus *b, struct bus_wiring *w, nsec now)
 {
     bool identify = b->prefix || b->current.kind == JOBKIND_IDENTIFY || job_is_probe(&b->current);
+    int rc;
 
     if (identify && b->said_identity == IDENTITY_NONE && bus_driver(b, w)->plan_identify != NULL) {
         exchange_give_up(b, w, now, XFER_GARBLED, "the answers do not identify the instrument");
@@ -68,8 +78,9 @@ static void plan_done(struct bus *b, struct bus_wiring *w, nsec now)
         return;
     if (b->prefix) {
         b->prefix = 0;
-        if (!exchange_plan(b, w))
-            exchange_give_up(b, w, now, XFER_DROPPED, "the driver cannot plan it");
+        rc = exchange_plan(b, w);
+        if (rc < 0)
+            exchange_unplanned(b, w, now, rc);
         else if (b->plan.n == 0)
             plan_done(b, w, now);
         return;
@@ -90,6 +101,7 @@ static void exchange_wait(struct bus *b, nsec until)
 static void job_start(struct bus *b, struct bus_wiring *w, nsec now, const struct job *job)
 {
     struct bus_inst *in = &b->inst[job->inst];
+    int rc;
 
     b->current = *job;
     b->current_is_set = 1;
@@ -101,8 +113,9 @@ static void job_start(struct bus *b, struct bus_wiring *w, nsec now, const struc
                          "another device answers: nothing is written to it");
         return;
     }
-    if (!exchange_plan(b, w))
-        exchange_give_up(b, w, now, XFER_DROPPED, "the driver cannot plan it");
+    rc = exchange_plan(b, w);
+    if (rc < 0)
+        exchange_unplanned(b, w, now, rc);
     else if (b->plan.n == 0)
         plan_done(b, w, now);
     else if (job->class == JOB_SAFE && job->attempt == BUS_SAFE_RETRIES && now < b->doubt_until)
@@ -154,41 +167,7 @@ static void rest_after(struct bus *b, const struct bus_wiring *w, nsec now, cons
     b->quiet_cap = now + BUS_NOISE_MAX;
 }
 
-/* ---- Asking the driver ---- */
-
-static void report_outcome(struct bus *b, struct bus_wiring *w, nsec stamp, const struct outcome *o)
-{
-    struct job job;
-    struct bus_report report;
-
-    if (o->n_samples == 0 && o->n_notices == 0)
-        return;
-    job = b->current;
-    report.kind = BUS_SAMPLES;
-    report.inst = job.inst;
-    report.stamp = stamp;
-    report.job = &job;
-    report.outcome = o;
-    report.failure = XFER_REPLY;
-    report.text[0] = '\0';
-    w->report(w->owner, &report);
-}
-
-/* The driver learns of each failed attempt to change something: what was lost on the way may have
- * been obeyed. Returns what absorb() does; nothing can be appended to a plan that has failed. */
-static int tell_failure(struct bus *b, struct bus_wiring *w, struct xfer *x, enum xfer_outcome how,
-                        struct outcome *ret_outcome)
-{
-    uint16_t n = b->plan.n;
-    int rc;
-
-    x->outcome = (uint8_t)how;
-    x->rx_len = 0;
-    x->rx[0] = 0;
-    rc = driver_absorb(b, w, x, ret_outcome);
-    b->plan.n = n;
-    return rc;
-}
+/* ---- Failures ---- */
 
 static bool changes_something(const struct bus *b)
 {
@@ -201,11 +180,9 @@ static void absorb_failure(struct bus *b, struct bus_wiring *w, nsec now, struct
 {
     struct outcome o;
 
-    if (tell_failure(b, w, x, how, &o) >= 0)
-        report_outcome(b, w, now, &o);
+    if (driver_tell_failure(b, w, x, how, &o) >= 0)
+        outcome_report(b, w, now, &o);
 }
-
-/* ---- Failures ---- */
 
 static bool may_retry(const struct bus *b, const struct xfer *x)
 {
@@ -286,7 +263,7 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     if (b->current.class == JOB_SAFE) {
         rest_after(b, w, now, x);
         b->phase_until = later(b->phase_until, now + BUS_REST_MIN);
-        (void)tell_failure(b, w, x, how, &unheard);
+        (void)driver_tell_failure(b, w, x, how, &unheard);
         safe_next(b, w, now, false, how);
         if (lost_now)
             inst_mark_lost(b, w, now, inst);
@@ -295,7 +272,7 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     enter_quiet(b, w, now);
     if (!lost_now && may_retry(b, x)) {
         if (changes_something(b))
-            (void)tell_failure(b, w, x, how, &unheard);
+            (void)driver_tell_failure(b, w, x, how, &unheard);
         retry_later(b, now);
         return;
     }
@@ -339,6 +316,19 @@ static bool heed_notices(struct bus *b, const struct outcome *o)
         }
     }
     return said_no;
+}
+
+/* The tail of a broken line may look like another name. An instrument that was right is asked again
+ * before it is given up: nothing, not even safe, is written to a wrong one. */
+static bool is_hasty_verdict(struct bus_inst *in, const struct outcome *o)
+{
+    for (int i = 0; i < o->n_notices; i++) {
+        if (o->notice[i].notice == NOTICE_WRONG_DEVICE && in->identified && !in->wrong_once) {
+            in->wrong_once = 1;
+            return true;
+        }
+    }
+    return false;
 }
 
 static void wrong_device(struct bus *b, struct bus_wiring *w, nsec now)
@@ -394,14 +384,14 @@ static void reply_came(struct bus *b, struct bus_wiring *w, nsec now, bool refus
     bool said_no;
 
     x->outcome = refused ? XFER_REFUSED : XFER_REPLY;
-    if (driver_absorb(b, w, x, &o) < 0 && !refused) {
+    if ((driver_absorb(b, w, x, &o) < 0 && !refused) || is_hasty_verdict(bus_inst(b), &o)) {
         exchange_failed(b, w, now, XFER_GARBLED);
         return;
     }
     count_reply(b, now, refused);
     rest_after(b, w, now, x);
     said_no = heed_notices(b, &o);
-    report_outcome(b, w, stamp, &o);
+    outcome_report(b, w, stamp, &o);
     if (b->current_is_set) /* the owner may have taken the link down */
         exchange_ended(b, w, now, refused, said_no);
 }
@@ -503,7 +493,7 @@ static void give_way(struct bus *b, struct bus_wiring *w, nsec now)
 
     if (queue_has_safe(b, b->current.inst)) {
         if (changes_something(b))
-            (void)tell_failure(b, w, &b->plan.x[b->at_xfer], XFER_DROPPED, &unheard);
+            (void)driver_tell_failure(b, w, &b->plan.x[b->at_xfer], XFER_DROPPED, &unheard);
         exchange_give_up(b, w, now, XFER_DROPPED, "dropped: the instrument is made safe");
         return;
     }

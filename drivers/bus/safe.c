@@ -13,9 +13,12 @@ static bool safe_seek(struct bus *b)
 /* The pass that proves it: everything anew, when no late reply can come any longer. */
 static void safe_prove(struct bus *b, struct bus_wiring *w, nsec now)
 {
+    int rc;
+
     b->phase_until = later(b->phase_until, b->doubt_until);
-    if (!exchange_plan(b, w))
-        exchange_give_up(b, w, now, XFER_DROPPED, "the driver cannot plan it");
+    rc = exchange_plan(b, w);
+    if (rc < 0)
+        exchange_unplanned(b, w, now, rc);
 }
 
 static void safe_pass_ended(struct bus *b, struct bus_wiring *w, nsec now, enum xfer_outcome how)

@@ -52,7 +52,7 @@ void inst_mark_identified(struct bus *b, struct bus_wiring *w, nsec now, uint8_t
     if (!in->identified && in->poll_next < now)
         in->poll_next = now;
     in->identified = 1;
-    in->lost = in->wrong = in->resync = in->backoff = 0;
+    in->lost = in->wrong = in->wrong_once = in->resync = in->backoff = 0;
     if (back)
         inst_report(b, w, now, inst, BUS_INST_BACK);
 }

@@ -148,6 +148,7 @@ void act_begin(struct feed *f)
     x = fx_add(f, FX_STEP_BEGIN, true);
     x->text = a->name;
     x->token = r->now.number;
+    f->step_begun = true;
     record_begin(f);
     if (!time_after(r, f->p, t, a->for_s, &r->for_at) ||
         !time_after(r, f->p, t, a->at_least_s, &r->least_at) ||
@@ -390,7 +391,7 @@ bool act_finish_fits(const struct feed *f)
 {
     const struct act *a = &f->p->acts[f->p->steps[f->r->now.step].a];
 
-    return !f->step_ended && f->fx->n + a->n_saves + 8u < EFFECTS_MAX;
+    return !f->step_ended && !f->recorded && f->fx->n + a->n_saves + 8u < EFFECTS_MAX;
 }
 
 void act_finish(struct feed *f)

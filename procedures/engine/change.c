@@ -31,7 +31,7 @@ void run_alarm(struct feed *f, enum alarm_level level, struct why why)
 
     x->code = PROG_NONE;
     x->chan = (chan_id)level;
-    x->text = why.text;
+    x->text = why.text == PROG_NONE ? (text_id)why.cause : why.text; /* the first texts are those of the causes */
     x->value = (double)why.cause;
 }
 

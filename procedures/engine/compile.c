@@ -15,6 +15,7 @@ int comp_note(struct comp *c, int code)
 {
     if (c->code == 0 && code < 0)
         c->code = code;
+    c->errors += code < 0;
     return code;
 }
 
@@ -271,6 +272,7 @@ static void compile_file(struct comp *c, const struct conf_node *root)
     static const char *const keys[] = {"procedure", "title", "about", "version", "article", "needs", "parameters", "guards", "watch", "record", "on_power_loss", "before", "steps", "at_end",
                                        "returns", NULL};
 
+    c->root = root;
     check_keys(c, root, keys, "a procedure");
     compile_identity(c, root);
     compile_head(c, root);

@@ -120,6 +120,7 @@ struct comp {
     struct diag *d;
     struct diag_pos place;    /* of the step or guard under way */
     int code;                 /* of the first error */
+    unsigned errors;
     bool open_station, open_article;
     bool air_for_cell;        /* said once */
     bool full;                /* a table overflowed: said once */
@@ -135,6 +136,7 @@ struct comp {
     struct open_block block[PROG_DEPTH_MAX];
     unsigned depth, nest;
     uint16_t file;
+    const struct conf_node *root; /* of the file under way */
     const char *call[CALLS_MAX];
     unsigned n_calls;
     uint16_t first_record, n_records;
@@ -219,6 +221,8 @@ expr_id expr_emit_src(struct comp *c, int root, const struct src *s);
 expr_id expr_emit_node(struct comp *c, int root, const struct conf_node *n);
 /* Is it that quantity? Else a finding with `what`, `hint_unit` as in "mA". */
 bool type_want(struct comp *c, const struct src *s, int root, struct type want, const char *what);
+/* A C-rate needs the capacity, a current density the area: false after a finding when the article does not say it. */
+bool base_known(struct comp *c, int root, const struct diag_pos *pos);
 int convert_current(struct comp *c, int root); /* C-rate and current density become a current; other types are left */
 const char *type_name(const struct type *t, char *buf, size_t size);
 /* Whole scalar as a quantity of this type. PROG_NONE after a finding. */

@@ -106,6 +106,8 @@ const char *type_name(const struct type *t, char *buf, size_t size)
         str_copy(buf, size, "a word");
     else if (t->any)
         str_copy(buf, size, "anything");
+    else if (dims_equal(t->dims, DIMS_TIME))
+        str_copy(buf, size, "a time");
     else if (temperature)
         str_copy(buf, size, t->point ? "temperature (degC)" : "temperature difference (K)");
     else
@@ -138,12 +140,29 @@ int convert_current(struct comp *c, int root)
     return root;
 }
 
+bool base_known(struct comp *c, int root, const struct diag_pos *pos)
+{
+    struct dims d = c->node[root].t.dims;
+    bool rate = dims_equal(d, DIMS_CRATE) && isnan(c->p->capacity_c), density = dims_equal(d, DIMS_CURRENT_DENSITY) && isnan(c->p->area_m2);
+    const char *what = rate ? "capacity" : "area";
+
+    if (!rate && !density)
+        return true;
+    if (c->open_article) {
+        comp_open(c, "article.%s", what);
+        return true;
+    }
+    FAIL(c, E_INVALID, pos, "a %s needs the %s of the article, and %s does not say it", rate ? "C-rate" : "current density", what, c->in->article ? c->in->article->name : "it");
+    HINT(c, "add %s to the article, or write a current", rate ? "capacity: 9.6 mAh" : "area: 2 cm^2");
+    return false;
+}
+
 static const char *example_unit(struct type t)
 {
     static const struct {
         struct dims dims;
         const char *unit;
-    } units[] = {{DIM_VOLTAGE, "V"}, {DIM_CURRENT, "mA"}, {DIM_TIME, "min"}, {DIM_PRESSURE, "MPa"}, {DIM_CHARGE, "mAh"}, {DIM_FORCE, "N"}, {DIM_RESISTANCE, "ohm"}, {DIM_POWER, "W"}};
+    } units[] = {{DIM_VOLTAGE, "V"}, {DIM_CURRENT, "mA"}, {DIM_TIME, "s"}, {DIM_PRESSURE, "MPa"}, {DIM_CHARGE, "mAh"}, {DIM_FORCE, "N"}, {DIM_RESISTANCE, "ohm"}, {DIM_POWER, "W"}};
 
     if (dims_equal(t.dims, DIMS_TEMPERATURE))
         return t.point ? "degC" : "K";
@@ -422,8 +441,11 @@ int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigne
     root = parse_condition(&ps);
     if (root == NODE_NONE || !parse_end(&ps))
         return NODE_NONE;
-    if (dims_equal(want.dims, DIMS_CURRENT))
+    if (dims_equal(want.dims, DIMS_CURRENT)) {
+        if (!base_known(c, root, &n->pos))
+            return NODE_NONE;
         root = convert_current(c, root);
+    }
     return root != NODE_NONE && type_want(c, &s, root, want, what) ? root : NODE_NONE;
 }
 

@@ -205,14 +205,20 @@ static int spanned(struct parser *ps, int n, int l, int r)
 }
 
 /* A C-rate beside a current becomes one. */
-static void match_rates(struct parser *ps, int *l, int *r)
+static bool match_rates(struct parser *ps, int *l, int *r)
 {
     struct dims dl = node_at(ps, *l)->t.dims, dr = node_at(ps, *r)->t.dims;
+    int *rate = dims_equal(dl, DIMS_CRATE) && dims_equal(dr, DIMS_CURRENT) ? l : dims_equal(dr, DIMS_CRATE) && dims_equal(dl, DIMS_CURRENT) ? r : NULL;
+    struct diag_pos pos;
 
-    if (dims_equal(dl, DIMS_CRATE) && dims_equal(dr, DIMS_CURRENT))
-        *l = convert_current(ps->c, *l);
-    else if (dims_equal(dr, DIMS_CRATE) && dims_equal(dl, DIMS_CURRENT))
-        *r = convert_current(ps->c, *r);
+    if (!rate)
+        return true;
+    if (!base_known(ps->c, *rate, src_pos(ps->src, node_at(ps, *rate)->at, node_at(ps, *rate)->n, &pos))) {
+        ps->failed = true;
+        return false;
+    }
+    *rate = convert_current(ps->c, *rate);
+    return *rate != NODE_NONE;
 }
 
 static int make_sum(struct parser *ps, bool minus, int l, int r)
@@ -221,7 +227,8 @@ static int make_sum(struct parser *ps, bool minus, int l, int r)
 
     if (!is_number(ps, l, minus ? "a difference" : "a sum") || !is_number(ps, r, minus ? "a difference" : "a sum"))
         return NODE_NONE;
-    match_rates(ps, &l, &r);
+    if (!match_rates(ps, &l, &r))
+        return NODE_NONE;
     a = node_at(ps, l)->t;
     b = node_at(ps, r)->t;
     t = a.any ? b : a;
@@ -268,7 +275,8 @@ static int make_comparison(struct parser *ps, enum insn_op op, int l, int r)
 {
     struct type a, b;
 
-    match_rates(ps, &l, &r);
+    if (!match_rates(ps, &l, &r))
+        return NODE_NONE;
     a = node_at(ps, l)->t;
     b = node_at(ps, r)->t;
     if (!a.any && !b.any) {

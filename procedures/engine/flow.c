@@ -1,4 +1,4 @@
-/* procedures/engine/flow.c - the order of steps: blocks, branches, calls.
+/* procedures/engine/flow.c - the order of steps: blocks and branches.
  *
  * Every loop has a number of turns that is known here, so the worst duration can be said. Along the way it is kept which registers surely have a value (struct flow): branches meet,
  * a way out of a block joins at its end, and what follows `leave` or `end` is reached by nothing. */
@@ -369,154 +369,6 @@ static void compile_way_out(struct comp *c, const struct conf_node *n, bool leav
         HINT(c, "did you mean %s?", str_nearest(name, names));
 }
 
-/* ---- Calls ---- */
-
-static void open_call(struct comp *c, const struct conf_node *file, const struct conf_node *with, const struct conf_node *save)
-{
-    comp_open(c, "file %s", file->text);
-    for (const struct conf_node *i = with && with->kind == CONF_MAP ? with->first : NULL; i; i = i->next) {
-        struct src s = src_value(i);
-        struct parser ps;
-
-        if (i->kind != CONF_SCALAR)
-            continue;
-        parse_begin(&ps, c, &s, USE_ALL);
-        if (parse_sum(&ps) != NODE_NONE)
-            parse_end(&ps);
-    }
-    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i; i = i->next) {
-        struct src name = src_key(i);
-        reg_id reg = reg_target(c, &name, (struct type){.any = true});
-
-        if (reg != PROG_NONE)
-            flow_set(&c->flow, reg);
-    }
-}
-
-/* What a call gives back, by the callee's names. */
-struct given_back {
-    struct {
-        const struct conf_node *node;
-        reg_id reg;
-        struct type t;
-    } entry[16];
-    unsigned n;
-};
-
-static void find_returns(struct comp *c, const struct conf_node *root, const struct conf_node *save, struct given_back *ret)
-{
-    const struct conf_node *returns = conf_get(root, "returns");
-
-    ret->n = 0;
-    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i; i = i->next) {
-        const struct symbol *s = i->kind == CONF_SCALAR ? symbol_find(c, i->text, strlen(i->text)) : NULL;
-        bool listed = false;
-
-        for (const struct conf_node *k = returns ? returns->first : NULL; k; k = k->next)
-            listed |= k->kind == CONF_SCALAR && i->kind == CONF_SCALAR && strcmp(k->text, i->text) == 0;
-        if (!listed || !s || s->kind != SYM_REG) {
-            FAIL(c, E_NOENT, &i->pos, "the called procedure does not return '%s'", i->kind == CONF_SCALAR ? i->text : "this");
-            continue;
-        }
-        if (!flow_has(&c->flow, s->reg))
-            FAIL(c, E_INVALID, &i->pos, "the called procedure may end without a value for '%s'", i->text);
-        if (ret->n < ARRAY_LEN(ret->entry)) {
-            ret->entry[ret->n].node = i;
-            ret->entry[ret->n].reg = s->reg;
-            ret->entry[ret->n++].t = s->t;
-        }
-    }
-}
-
-static void take_returns(struct comp *c, const struct given_back *back)
-{
-    for (unsigned i = 0; i < back->n; i++) {
-        struct src name = src_key(back->entry[i].node);
-        reg_id reg = reg_target(c, &name, back->entry[i].t);
-        int root;
-
-        if (reg == PROG_NONE)
-            continue;
-        c->n_nodes = 0;
-        root = node_add(c, (struct node){.op = INSN_REG, .a = back->entry[i].reg, .l = NODE_NONE, .r = NODE_NONE, .t = back->entry[i].t});
-        step_add(c, OP_LET, reg, expr_emit_node(c, root, back->entry[i].node), back->entry[i].node);
-        flow_set(&c->flow, reg);
-    }
-}
-
-/* The callee's steps in place. It brings its guards and watch rules (all are watched all the time), its record rule, its checks (which abort here) and its own at_end. */
-static void inline_call(struct comp *c, const struct conf_node *root, const char *file, const struct conf_node *with, struct given_back *back, const struct conf_node *save)
-{
-    unsigned base = c->base, n_symbols = c->n_symbols;
-    uint16_t outer = c->file, first = c->first_record, n = c->n_records;
-
-    c->call[c->n_calls++] = file;
-    c->base = c->n_symbols;
-    c->file = c->p->n_files;
-    c->p->files[c->p->n_files++] = arena_dup(&c->p->arena, file);
-    compile_head(c, root);
-    compile_parameters(c, root, with, base);
-    if (conf_get(root, "record"))
-        compile_record(c, conf_get(root, "record"), &c->first_record, &c->n_records);
-    if (conf_get(root, "before"))
-        compile_before(c, conf_get(root, "before"));
-    if (conf_get(root, "steps"))
-        compile_steps(c, conf_get(root, "steps"));
-    if (conf_get(root, "at_end"))
-        compile_steps(c, conf_get(root, "at_end"));
-    if (conf_get(root, "guards"))
-        compile_guards(c, conf_get(root, "guards"), GUARD_PROCEDURE);
-    if (conf_get(root, "watch"))
-        compile_watches(c, conf_get(root, "watch"));
-    find_returns(c, root, save, back);
-    c->base = base;
-    c->n_symbols = n_symbols;
-    c->file = outer;
-    c->first_record = first;
-    c->n_records = n;
-    c->n_calls--;
-}
-
-void compile_call(struct comp *c, const struct conf_node *n)
-{
-    static const char *const keys[] = {"file", "with", "save", NULL};
-    const struct conf_node *file = conf_get(n, "file"), *with = conf_get(n, "with"), *save = conf_get(n, "save");
-    const struct conf_doc *doc = NULL;
-    struct given_back back;
-    int rc;
-
-    c->n_nodes = 0;
-    if (n->kind != CONF_MAP || !file || file->kind != CONF_SCALAR) {
-        FAIL(c, E_SYNTAX, &n->pos, "written `call: {file: cell/capacity.yaml, with: {rate: C/3}, save: {q_ref: q}}`");
-        return;
-    }
-    check_keys(c, n, keys, "call");
-    if (!c->in->load) {
-        open_call(c, file, with, save);
-        return;
-    }
-    rc = c->in->load(c->in->load_ctx, file->text, &doc, c->d);
-    if (rc == E_NOENT && !c->in->station) { /* an open check lists what it has not */
-        open_call(c, file, with, save);
-        return;
-    }
-    if (rc < 0 || !doc || !doc->root) {
-        FAIL(c, rc < 0 ? rc : E_NOENT, &file->pos, "the procedure '%s' cannot be called", file->text);
-        return;
-    }
-    for (unsigned i = 0; i < c->n_calls; i++)
-        if (strcmp(c->call[i], doc->file) == 0) {
-            FAIL(c, E_INVALID, &file->pos, "a procedure cannot call itself, directly or not");
-            return;
-        }
-    if (c->n_calls >= CALLS_MAX || c->p->n_files >= FILES_MAX) {
-        FAIL(c, E_FULL, &file->pos, "too many calls");
-        return;
-    }
-    inline_call(c, doc->root, doc->file, with, &back, save);
-    take_returns(c, &back);
-}
-
 /* ---- One step ---- */
 
 static void scalar_step(struct comp *c, const struct conf_node *n)
@@ -529,6 +381,8 @@ static void scalar_step(struct comp *c, const struct conf_node *n)
         compile_way_out(c, n, false);
     } else if (strcmp(n->text, "end") == 0) {
         compile_end(c, n);
+    } else if (verb_refused(n->text)) {
+        refuse_word(c, &n->pos, n->text);
     } else {
         FAIL(c, E_NOENT, &n->pos, "'%s' is no step", n->text);
         if (str_nearest(n->text, words))

@@ -180,6 +180,20 @@ static unsigned array_members(const struct station_desc *s, const char *path, ch
     return n;
 }
 
+/* Is a register of this name set anywhere in the file? Then it is only read too early. */
+static bool is_set_somewhere(const struct conf_node *n, const char *word, unsigned level)
+{
+    for (const struct conf_node *i = n ? n->first : NULL; i && level < NEST_MAX; i = i->next) {
+        bool keeps = i->key && (strcmp(i->key, "save") == 0 || strcmp(i->key, "let") == 0);
+
+        if (keeps && (i->kind == CONF_SCALAR ? strcmp(i->text, word) == 0 : conf_get(i, word) != NULL))
+            return true;
+        if (is_set_somewhere(i, word, level + 1))
+            return true;
+    }
+    return false;
+}
+
 static int unknown_name(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
@@ -194,6 +208,11 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
     if (c->open_station && path) {
         comp_open(c, "channel %.*s", (int)len, word);
         return node_any(ps, at, len);
+    }
+    if (!path && is_set_somewhere(c->root, word, 0)) {
+        parse_fail(ps, E_INVALID, at, len, "'%.*s' may be read here before it is set", (int)len, word);
+        HINT(c, "set it on every path to this place, for instance with let");
+        return NODE_NONE;
     }
     parse_fail(ps, E_NOENT, at, len, path ? "the station has no channel '%.*s'" : "nothing is called '%.*s' here", (int)len, word);
     for (unsigned i = c->base; i < c->n_symbols; i++)

@@ -107,6 +107,7 @@ void record_sample(struct feed *f, bool last)
     rec->last_at = r->moment;
     for (uint8_t i = 0; i < g->n; i++)
         rec->last_v[i] = r->chan[g->chan[i]].value;
+    f->recorded = true;
     x = fx_add(f, FX_RECORD, false);
     x->code = group;
     x->v[0] = r->count.charge_c.sum;

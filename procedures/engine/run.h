@@ -104,7 +104,7 @@ enum effect_kind {
     FX_REGISTER,     /* chan: register, value */
     FX_MEASURE,      /* text: name, value; code: index of the measure */
     FX_NOTE,         /* code: template, values in v[] */
-    FX_ALARM,        /* code: template (values in v) or PROG_NONE with text; level in chan; value: cause, CAUSE_NONE for those of the procedure; without text run_story() tells */
+    FX_ALARM,        /* code: template (values in v) or PROG_NONE with text; level in chan; value: cause, CAUSE_NONE for those of the procedure */
     FX_ASK,          /* code: question, token */
     FX_STATE,        /* code: enum run_state entered; text; value: cause; chan: the channel it is about, or CHAN_NONE */
     FX_END,          /* code: verdict, value: cause, text, chan as FX_STATE; token: index of the ending or PROG_NONE, with the values of its reason in v; the last effect of a run */

@@ -313,9 +313,22 @@ static void flow_do(struct feed *f, const struct step *s)
     r->step++;
 }
 
+/* Several effects of one step leave together. */
+static bool step_fits(const struct feed *f, const struct step *s)
+{
+    unsigned n = s->op == OP_MEASURE ? s->b : s->op == OP_END ? f->p->endings[s->a].n_measures : 0;
+
+    return f->fx->n + n + 4u < EFFECTS_MAX || f->fx->n == 0;
+}
+
 static void flow_step(struct feed *f)
 {
     const struct step *s = &f->p->steps[f->r->step];
+
+    if (!step_fits(f, s)) {
+        f->full = true;
+        return;
+    }
 
     switch ((enum step_op)s->op) {
     case OP_ACT:
@@ -377,14 +390,22 @@ static bool advance_once(struct feed *f)
             break;
         flow_one(f);
         return true;
-    case ACTING_ENTERING: act_begin(f); return true;
+    case ACTING_ENTERING:
+        f->full = f->step_begun || (r->crossing && !act_finish_fits(f));
+        if (!f->full)
+            act_begin(f);
+        return true;
     case ACTING_ON:
         if (!act_ends_at_once(r, f->p))
             break;
         r->next_step = (step_id)(r->step + 1);
         act_end(f, r->skipping ? CAUSE_SKIP : CAUSE_AT_ONCE, PROG_NONE);
         return true;
-    case ACTING_LEAVING: act_finish(f); return true;
+    case ACTING_LEAVING:
+        f->full = !act_finish_fits(f);
+        if (!f->full)
+            act_finish(f);
+        return true;
     case ACTING_FINISHING: run_end(f); return false;
     }
     if (r->state == RUN_RUNNING)
@@ -397,7 +418,7 @@ void flow_advance(struct feed *f)
     unsigned left = FLOW_BUDGET;
 
     f->r->flow_due = 0;
-    while (left-- && fx_room(f))
+    while (left-- && fx_room(f) && !f->full)
         if (!advance_once(f))
             return;
     f->r->flow_due = 1;

@@ -76,8 +76,10 @@ struct feed {
     const struct program *p;
     const struct event *e;
     struct effect_list *fx;
-    bool step_ended; /* its summary is in run->summary: another end waits for the next event */
-    bool full;       /* a step found no room for its effects */
+    /* Whoever carries the effects out looks at run->now and run->summary: of each kind one in an
+     * event, and a row before its act ends. The rest waits for the next event. */
+    bool step_begun, step_ended, recorded;
+    bool full; /* a step found no room for its effects */
 };
 
 struct why {

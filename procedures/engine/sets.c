@@ -261,16 +261,21 @@ void ramp_cancel(struct run *r, chan_id chan)
         }
 }
 
-/* Where it stands: as written, else as measured. */
+/* Where it stands: as written, else as measured. A press at rest reads a little below zero on half
+ * of all load cells, and no regulator can be set there: what lies outside its range is the error of
+ * the measurement. */
 double ramp_from(const struct run *r, const struct program *p, chan_id chan)
 {
     chan_id measured = chan == p->role.pressure_set      ? p->role.pressure
                        : chan == p->role.temperature_set ? p->role.temperature
                                                          : CHAN_NONE;
+    const struct station_chan *c = &p->station.chan[chan];
+    double v;
 
     if (!isnan(r->written[chan]) || measured == CHAN_NONE)
         return r->written[chan];
-    return r->chan[measured].value;
+    v = r->chan[measured].value;
+    return isnan(v) ? v : fmin(fmax(v, c->min), c->max);
 }
 
 void ramp_start(struct feed *f, chan_id chan, double to, double per_s)

@@ -88,11 +88,6 @@ static void check_verb_keys(struct comp *c, const struct conf_node *map, enum ve
 
 /* ---- Source ---- */
 
-static expr_id emit_at(struct comp *c, int root, const struct conf_node *n)
-{
-    return expr_emit_node(c, root, n);
-}
-
 /* The unit says what is meant. */
 static void compile_at(struct comp *c, struct act *a, const struct conf_node *n)
 {
@@ -109,18 +104,10 @@ static void compile_at(struct comp *c, struct act *a, const struct conf_node *n)
     root = parse_sum(&ps);
     if (root == NODE_NONE || !parse_end(&ps))
         return;
-    if (dims_equal(c->node[root].t.dims, DIMS_CRATE) && isnan(c->p->capacity_c)) {
-        if (c->open_article)
-            comp_open(c, "article.capacity");
-        else
-            FAIL(c, E_INVALID, &n->pos, "a C-rate needs the capacity of the article, and %s does not say it", c->in->article->name);
-    }
-    if (dims_equal(c->node[root].t.dims, DIMS_CURRENT_DENSITY) && isnan(c->p->area_m2)) {
-        if (c->open_article)
-            comp_open(c, "article.area");
-        else
-            FAIL(c, E_INVALID, &n->pos, "a current density needs the area of the article, and %s does not say it", c->in->article->name);
-    }
+    if (!base_known(c, root, &n->pos))
+        return;
+    const struct node written = c->node[root];
+
     root = convert_current(c, root);
     if (root == NODE_NONE)
         return;
@@ -134,13 +121,13 @@ static void compile_at(struct comp *c, struct act *a, const struct conf_node *n)
         a->at_kind = AT_RESISTANCE;
     else if (!dims_equal(x.t.dims, DIMS_CRATE) && !dims_equal(x.t.dims, DIMS_CURRENT_DENSITY))
         type_want(c, &s, root, TYPE_OF(DIMS_CURRENT), "what is charged or discharged with");
-    if (a->verb != VERB_CURRENT && node_is_const(c, root) && !(x.v > 0.0) && !isnan(x.v)) {
+    if (a->verb != VERB_CURRENT && written.op == INSN_CONST && !written.t.any && !(written.v > 0.0) && !isnan(written.v)) {
         FAIL(c, E_RANGE, src_pos(&s, x.at, x.n, &pos), "a %s is given as a magnitude above zero", verb_name((enum verb)a->verb));
         HINT(c, "the verb says the direction");
     }
     if (a->verb == VERB_CURRENT && a->at_kind != AT_CURRENT && a->at_kind != AT_NONE)
         FAIL(c, E_UNIT, src_pos(&s, x.at, x.n, &pos), "the verb current takes a current");
-    a->at = emit_at(c, root, n);
+    a->at = expr_emit_node(c, root, n);
 }
 
 static int voltage_const(struct comp *c, double v)
@@ -491,6 +478,7 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
     const struct conf_node *as = n->kind == CONF_MAP ? conf_get(n, "as") : NULL, *record;
     struct act a = {.verb = (uint8_t)verb, .at = PROG_NONE, .v_set = PROG_NONE, .v_lo = PROG_NONE, .v_hi = PROG_NONE, .first_record = c->first_record};
     struct act_parts parts = {NODE_NONE, NODE_NONE};
+    unsigned errors = c->errors;
 
     c->n_nodes = 0;
     c->end_v = NODE_NONE;
@@ -528,7 +516,8 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
     else if (c->n_calls > 1)
         a.n_records = c->n_records; /* a called procedure brings its own default */
     a.name = as && as->kind == CONF_SCALAR ? text_str(c, as->text) : describe(c, &a, n);
-    check_can_end(c, &a, n);
+    if (c->errors == errors)
+        check_can_end(c, &a, n);
     act_put(c, &a, n);
     if (a.timeout_action == TIMEOUT_END)
         flow_meet(&c->at_end_flow, &c->flow);

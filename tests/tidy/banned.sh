@@ -18,7 +18,7 @@ rule 'sleep|usleep|nanosleep|time|gettimeofday|clock_gettime|localtime|gmtime' '
 rule 'printf|puts|putchar|perror' 'none' 'struct diag' "$library"
 rule 'exit|abort|_exit' 'base/err\.c' 'return an error' "$library"
 rule 'rand|srand|random|drand48' 'none' 'base/rng.h' "$all"
-rule 'strerror' 'base/err\.c|base/file\.c|db/[a-z_]*\.c' 'err_text' "$all"
+rule 'strerror' 'base/err\.c|base/file\.c|db/[a-z_]*\.c|benchctl/[a-z_]*\.c' 'err_text' "$all"
 rule 'getenv' 'benchctl/main\.c|benchctl/cmd_plot\.c|benchctl/output\.c|benchctl/plot_[a-z]*\.c|benchctl/picture\.c|benchctl/gnuplot\.c' 'main.c passes it down' "$all"
 rule 'malloc|calloc|realloc|strdup' 'base/[a-z_]*\.c|db/[a-z_]*\.c|analysis/[a-z_]*\.c|benchctl/[a-z_]*\.c' 'an arena, or flat state' "$all"
 exit $bad

@@ -11,7 +11,7 @@ for f in $(find base models drivers procedures/engine db analysis benchctl -name
     n=$(wc -l <"$f")
     [ "$n" -le 650 ] || say "$f: $n lines; is there a second room inside?"
 done
-marks=$(grep -nE 'TO[D]O|FIX[M]E|XX[X]|HAC[K]' $files) && say "$marks"
+marks=$(grep -nwE 'TO[D]O|FIX[M]E|XX[X]|HAC[K]' $files) && say "$marks"
 for h in $(find base models drivers procedures/engine db analysis benchctl -name '*.h'); do
     printf '#include "%s"\n' "$h" | ${CC:-cc} -std=c17 -D_POSIX_C_SOURCE=200809L -I. -fsyntax-only -x c - || say "$h: does not compile alone"
 done

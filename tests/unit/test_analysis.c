@@ -13,7 +13,11 @@
 
 #define NEAR(x, expected, within) ck_assert_double_eq_tol(x, expected, within)
 
-enum { PRESSURES = 5, PULSES = 3, POINTS = PRESSURES * PULSES };
+enum {
+    PRESSURES = 5,
+    PULSES = 3,
+    POINTS = PRESSURES * PULSES
+};
 
 /* 12 ohm + 10 ohm * (P / 5 MPa)^-0.67, three pulses at each of 5 .. 1 MPa. */
 static void law(struct contact_point *p)
@@ -43,7 +47,8 @@ START_TEST(finds_the_law)
     ck_assert_double_lt(f.se_m, 1e-6);
     ck_assert_uint_eq(f.n, POINTS);
     ck_assert_uint_eq(f.n_pressures, PRESSURES);
-    /* 12 + 10 * 2.5^-0.67, by hand: ln 2.5 = 0.9162907, times 0.67 = 0.6139148, exp(-) = 0.541228 */
+    /* 12 + 10 * 2.5^-0.67, by hand: ln 2.5 = 0.9162907, times 0.67 = 0.6139148, exp(-) = 0.541228
+     */
     NEAR(contact_resistance_ohm(&f, 12.5e6), 17.41228, 1e-4);
 }
 END_TEST

@@ -1,5 +1,5 @@
-/* test_output.c - tables and values as they stand on the terminal. */
-#include "benchctl/cli.h"
+/* test_output.c - tables and values as they stand on the terminal, in CSV and in plots. */
+#include "benchctl/plot_priv.h"
 
 #include <check.h>
 #include <math.h>
@@ -103,6 +103,62 @@ START_TEST(values)
 }
 END_TEST
 
+/* One unit and one number of decimals for a column: 10.278 mAh beside 9.605 mAh. */
+START_TEST(columns_share_a_unit)
+{
+    struct shown s;
+    char buf[64];
+
+    shown_for(10.278e-3 * 3600.0, DIMS_CHARGE, false, 4, &s);
+    ck_assert_str_eq(shown_text(&s, 10.2784e-3 * 3600.0, buf, sizeof(buf)), "10.278 mAh");
+    ck_assert_str_eq(shown_text(&s, 9.6054e-3 * 3600.0, buf, sizeof(buf)), "9.605 mAh");
+    ck_assert_str_eq(shown_text(&s, 0.5e-3 * 3600.0, buf, sizeof(buf)), "0.500 mAh");
+    ck_assert_str_eq(shown_text(&s, NAN, buf, sizeof(buf)), "-");
+    shown_for(5.09e6, DIMS_PRESSURE, false, 3, &s);
+    ck_assert_str_eq(shown_text(&s, 1.0e6, buf, sizeof(buf)), "1.00 MPa");
+    shown_for(333.15, DIMS_TEMPERATURE, true, 3, &s);
+    ck_assert_str_eq(s.unit, "degC");
+    ck_assert_double_eq_tol(shown_value(&s, 333.15), 60.0, 1e-9);
+    shown_for(NAN, DIMS_RESISTANCE, false, 3, &s);
+    ck_assert_str_eq(s.unit, "ohm");
+}
+END_TEST
+
+/* RFC 4180: a cell with a comma, quote or line end is quoted, a quote doubled. */
+START_TEST(csv_is_quoted)
+{
+    FILE *to = open_memstream(&printed, &printed_n);
+
+    ck_assert_ptr_nonnull(to);
+    csv_cell(to, "plain", true);
+    csv_cell(to, "a,b", false);
+    csv_cell(to, "say \"x\"", false);
+    csv_number(to, 0.1, false);
+    csv_number(to, NAN, false);
+    fclose(to);
+    ck_assert_str_eq(printed, "plain,\"a,b\",\"say \"\"x\"\"\",0.1,");
+    free(printed);
+}
+END_TEST
+
+/* An article's name comes from a file: it may not become a command of gnuplot. */
+START_TEST(script_quotes_what_it_is_given)
+{
+    static const struct plot_target svg = {.as = PLOT_SVG, .file = "it's.svg"};
+    struct run_info info = {.number = 3, .procedure = "p", .article = "x'\nsystem 'rm"};
+    struct picture picture = {.n = 0};
+    struct text script = {0};
+
+    picture_title(&picture, &info);
+    plot_script(&picture, &svg, &script);
+    text_add_n(&script, "", 1);
+    ck_assert_ptr_null(strstr(script.p, "\nsystem"));
+    ck_assert_ptr_nonnull(strstr(script.p, "set output 'it''s.svg'\n"));
+    ck_assert_ptr_nonnull(strstr(script.p, "article x'' system ''rm"));
+    text_done(&script);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("output");
@@ -115,6 +171,9 @@ int main(void)
     tcase_add_test(all, width_is_what_is_seen);
     tcase_add_test(all, long_cells_are_whole);
     tcase_add_test(all, values);
+    tcase_add_test(all, columns_share_a_unit);
+    tcase_add_test(all, csv_is_quoted);
+    tcase_add_test(all, script_quotes_what_it_is_given);
     suite_add_tcase(suite, all);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
