@@ -1,4 +1,4 @@
-/* benchctl/bench_priv.h - between the two readers of a bench file. */
+/* benchctl/bench_priv.h - between the readers of a bench file. */
 #ifndef BENCHCTL_BENCH_PRIV_H
 #define BENCHCTL_BENCH_PRIV_H
 
@@ -11,6 +11,12 @@ int inst_named(const struct bench *b, const char *name, const struct diag_pos *p
 
 /* safefile.c: safe sequences. */
 void safe_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+
+/* worldfile.c: what a virtual bench is wired to. */
+void world_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+
+/* The value node of `key` in a map, for a caret on it; the map itself when absent. */
+const struct diag_pos *value_pos(const struct conf_node *map, const char *key);
 
 /* A path in a file is relative to that file. */
 const char *path_beside(struct arena *a, const char *file, const char *path);

@@ -1,6 +1,7 @@
-/* benchctl/benchfile.c - reading a bench file: lines, instruments, stations, guards, world.
+/* benchctl/benchfile.c - reading a bench file: lines, instruments, stations, guards.
  *
- * Each map of the file has a schema table; what a schema cannot say (names that refer to one another, addresses that clash) is checked here. Safe sequences are read by safefile.c.
+ * Each map of the file has a schema table; what a schema cannot say (names that refer to one another, addresses that clash) is checked here. Safe sequences are read by safefile.c,
+ * the virtual world by worldfile.c.
  */
 #include "benchctl/bench_priv.h"
 
@@ -99,30 +100,6 @@ static const struct conf_key pause_keys[] = {
 };
 static const struct schema pause_schema = {.name = "pause", .keys = pause_keys};
 
-static const char *const cell_names[] = {"none", "assb-lab-cell", "replay", NULL};
-static const char *const error_names[] = {"drawn", "none", NULL};
-static const struct conf_key world_station_keys[] = {
-    {.name = "cell", .type = CONF_ENUM, .required = true, .choices = cell_names, .offset = CONF_OFFSET(world_station_conf, cell), .help = "assb-lab-cell, replay or none"},
-    {.name = "seed", .type = CONF_INT, .min = 0, .max = 2147483647, .offset = CONF_OFFSET(world_station_conf, seed), .help = "draws instrument errors and noise"},
-    {.name = "errors", .type = CONF_ENUM, .choices = error_names, .offset = CONF_OFFSET(world_station_conf, errors), .help = "drawn from the stated accuracy, or none (ideal instruments)"},
-    {.name = "drift", .type = CONF_QTY, .dims = DIM_NONE, .min = -0.01, .max = 0.01, .offset = CONF_OFFSET(world_station_conf, drift), .help = "clock of the world against ours; 0.0001 is 100 ppm"},
-    {.name = "recording", .type = CONF_TEXT, .offset = CONF_OFFSET(world_station_conf, recording), .help = "replay: the recorded file"},
-    {.name = "cycle", .type = CONF_INT, .min = 0, .max = 100000, .offset = CONF_OFFSET(world_station_conf, cycle), .help = "replay: its rows with this cycle number"},
-    {.name = "resistance", .type = CONF_QTY, .dims = {.m = 2, .kg = 1, .s = -3, .a = -2}, .min = 0, .max = 1000, .offset = CONF_OFFSET(world_station_conf, resistance_ohm), .help = "replay: series resistance taken out of the recording and put back"},
-    {0},
-};
-static const struct schema world_station_schema = {.name = "world", .keys = world_station_keys};
-
-struct world_chamber_conf {
-    double ambient_k, start_k;
-};
-static const struct conf_key world_chamber_keys[] = {
-    {.name = "ambient", .type = CONF_QTY, .dims = {.k = 1}, .point = true, .min = 200, .max = 350, .offset = CONF_OFFSET(world_chamber_conf, ambient_k), .help = "the room"},
-    {.name = "start", .type = CONF_QTY, .dims = {.k = 1}, .point = true, .min = 200, .max = 450, .offset = CONF_OFFSET(world_chamber_conf, start_k), .help = "air at the beginning; the room's if absent"},
-    {0},
-};
-static const struct schema world_chamber_schema = {.name = "world", .keys = world_chamber_keys};
-
 /* ---- Names ------------------------------------------------------------------------------------------------------ */
 
 int bench_find_inst(const struct bench *b, const char *name)
@@ -175,8 +152,7 @@ int inst_named(const struct bench *b, const char *name, const struct diag_pos *p
     return i;
 }
 
-/* The value node of `key` in a map, for a caret on it; the map itself when absent. */
-static const struct diag_pos *value_pos(const struct conf_node *map, const char *key)
+const struct diag_pos *value_pos(const struct conf_node *map, const char *key)
 {
     const struct conf_node *n = conf_get(map, key);
     return n ? &n->pos : &map->key_pos;
@@ -311,6 +287,34 @@ static int read_address(struct bench_inst *inst, const char *text, const struct 
     return 0;
 }
 
+/* A typo of a key may be meant for either of the two tables. */
+static bool keys_known(const struct conf_node *own, const struct schema *params, struct diag *reterr)
+{
+    const char *names[64] = {0};
+    size_t n = 0;
+    for (const struct conf_key *k = inst_keys; k->name; k++) {
+        names[n++] = k->name;
+    }
+    size_t first = n;
+    for (const struct conf_key *k = params->keys; k->name && n + 1 < ARRAY_LEN(names); k++) {
+        names[n++] = k->name;
+    }
+    bool known = true;
+    for (const struct conf_node *c = own->first; c; c = c->next) {
+        bool found = false;
+        for (size_t k = first; k < n; k++) {
+            found = found || strcmp(names[k], c->key) == 0;
+        }
+        const char *near = found ? NULL : str_nearest(c->key, names);
+        if (near) {
+            diag_at(reterr, E_NOENT, &c->key_pos, "'%s' is not a key of an instrument", c->key);
+            diag_hint(reterr, "did you mean %s?", near);
+            known = false;
+        }
+    }
+    return known;
+}
+
 static int init_channels(struct bench *b, struct bench_inst *inst)
 {
     const struct driver *d = inst->driver;
@@ -378,7 +382,7 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
         const void *in;
         void *out;
     } param = {.in = inst->inst.param};
-    if (conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
+    if (!keys_known(own, params, reterr) || conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
         return;
     }
     if (inst->driver->wire == WIRE_MODBUS && !c.address) {
@@ -495,54 +499,6 @@ static void check_stations(const struct bench *b, struct diag *reterr)
     }
 }
 
-/* ---- World -------------------------------------------------------------------------------------------------------------- */
-
-static void load_replay(struct bench *b, int station, const struct conf_node *n, struct diag *reterr)
-{
-    struct world_station_conf *w = &b->world[station];
-    if (!w->recording) {
-        diag_at(reterr, E_INVALID, &n->key_pos, "a replay cell needs its recording");
-        diag_hint(reterr, "recording: FILE, cycle: N, resistance: R");
-        return;
-    }
-    const char *path = path_beside(&b->arena, b->doc.file, w->recording);
-    char *text = NULL;
-    size_t size = 0;
-    int r = file_read(path, 256U << 20, &text, &size);
-    if (r < 0) {
-        diag_at(reterr, r, value_pos(n, "recording"), "%s: %s", path, err_text(r));
-        return;
-    }
-    r = replay_from_csv(path, text, size, w->cycle, w->resistance_ohm, &b->arena, &b->replay[station], reterr);
-    if (r < 0) {
-        diag_at(reterr, r, value_pos(n, "recording"), "no cell can be made from %s", path);
-    }
-    heap_free(text);
-}
-
-static void read_world(struct bench *b, const struct conf_node *map, struct diag *reterr)
-{
-    b->has_world = true;
-    for (const struct conf_node *n = map->first; n; n = n->next) {
-        int s = bench_find_station(b, n->key);
-        int i = bench_find_inst(b, n->key);
-        if (s >= 0) {
-            b->world[s].cell_node = n;
-            if (conf_apply(n, &world_station_schema, &b->world[s], &b->doc, reterr) == 0 && b->world[s].cell == CELL_REPLAY) {
-                load_replay(b, s, n, reterr);
-            }
-        } else if (i >= 0) {
-            struct world_chamber_conf c = {.ambient_k = b->ambient_k, .start_k = NAN};
-            if (conf_apply(n, &world_chamber_schema, &c, &b->doc, reterr) == 0) {
-                b->ambient_k = c.ambient_k;
-                b->chamber_start_k = c.start_k;
-            }
-        } else {
-            diag_at(reterr, E_NOENT, &n->key_pos, "there is neither a station nor an instrument `%s`", n->key);
-        }
-    }
-}
-
 /* ---- The file -------------------------------------------------------------------------------------------------------------- */
 
 static void expect_map(const struct conf_node **node, const char *what, struct diag *reterr)
@@ -590,7 +546,7 @@ static void read_top(struct bench *b, struct bench_top *t, struct diag *reterr)
         safe_read(b, t->safe, reterr);
     }
     if (t->world) {
-        read_world(b, t->world, reterr);
+        world_read(b, t->world, reterr);
     }
 }
 

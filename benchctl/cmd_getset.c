@@ -172,7 +172,7 @@ static int do_set(const struct args *a, int inst, int chan, double value)
         return cli_error(a, EXIT_LIMITS, "%s.%s goes from %s to %s", in->name, c->name, qty_print(c->min, info->dims, info->point, lo, sizeof lo),
                          qty_print(c->max, info->dims, info->point, hi, sizeof hi));
     }
-    int r = rig_set(&rig, (uint8_t)inst, (uint16_t)chan, value, 1, false);
+    int r = rig_set(&rig, (uint8_t)inst, (uint16_t)chan, value, 1);
     if (r < 0) {
         return cli_error(a, EXIT_FAIL, "%s.%s cannot be set: %s", in->name, c->name, err_text(r));
     }

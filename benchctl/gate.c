@@ -31,11 +31,49 @@ const char *unit_for(struct dims d, double *ret_scale)
     return "";
 }
 
-void session_blame(struct session *s, uint8_t inst, const char *what)
+void session_blame(struct session *s, uint8_t inst, const char *fmt, ...)
 {
-    if (s->s.text[0] == '\0') {
-        int r = str_fmt(s->s.text, sizeof s->s.text, "%s (%s): %s", s->bench->inst[inst].name, s->bench->inst[inst].driver->name, what);
-        (void)r; /* a long text is cut */
+    if (s->s.text[0] != '\0') {
+        return;
+    }
+    char what[MESSAGE_MAX];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    int r = str_fmt(s->s.text, sizeof s->s.text, "%s (%s): %s", s->bench->inst[inst].name, s->bench->inst[inst].driver->name, what);
+    (void)r; /* a long text is cut */
+}
+
+/* Whose channel or group the run is about; INST_NONE: nobody's. */
+static uint8_t culprit(const struct session *s)
+{
+    const struct run *run = s->run;
+    if (run->cause_chan < s->map->desc.n_chans) {
+        return s->map->chan[run->cause_chan].inst;
+    }
+    return run->cause_group < s->map->desc.n_groups ? s->map->group_inst[run->cause_group] : (uint8_t)INST_NONE;
+}
+
+/* Nobody has been named yet for this pause or stop. */
+static void blame_culprit(struct session *s)
+{
+    uint8_t inst = culprit(s);
+    if (inst != INST_NONE) {
+        session_blame(s, inst, "%s", cause_text((enum cause)s->run->cause));
+    }
+}
+
+void session_unsafe(struct session *s)
+{
+    for (uint8_t i = 0; i < s->bench->n_insts; i++) {
+        if (!(s->s.walk.failed_insts & 1U << i)) {
+            continue;
+        }
+        size_t n = strlen(s->s.text);
+        session_say(s, "severe", "the safe sequence did not reach `%s`: see to it", s->bench->inst[i].name);
+        int r = str_fmt(s->s.text + n, sizeof s->s.text - n, "%sNOT MADE SAFE: %s", n ? "; " : "", s->bench->inst[i].name);
+        (void)r;
     }
 }
 
@@ -66,11 +104,11 @@ static void stored(struct session *s, int r)
 static void fx_set(struct session *s, const struct effect *fx)
 {
     const struct chan_map *m = &s->map->chan[fx->chan];
-    int r = rig_set(&s->rig, m->inst, m->chan, fx->value / m->scale, fx->token, false);
+    int r = rig_set(&s->rig, m->inst, m->chan, fx->value / m->scale, fx->token);
     if (r < 0) {
         struct event e = {.kind = EV_SET_FAILED, .chan = fx->chan, .token = fx->token, .value = fx->value};
         session_queue(s, &e);
-        session_blame(s, m->inst, err_text(r));
+        session_blame(s, m->inst, "%s", err_text(r));
         session_say(s, "error", "`%s` cannot be set: %s", s->bench->inst[m->inst].name, err_text(r));
     }
 }
@@ -190,7 +228,10 @@ static void fx_alarm(struct session *s, const struct effect *fx)
 {
     static const char *const levels[] = {[ALARM_INFO] = "info", [ALARM_WARN] = "warn", [ALARM_SEVERE] = "severe"};
     char text[MESSAGE_MAX];
-    if (fx->code == PROG_NONE) {
+    if (fx->code == PROG_NONE && fx->value > 0.5 && (uint16_t)fx->value == s->run->cause) { /* the run's own: it knows what it is about */
+        run_story(s->run, s->program, text, sizeof text);
+        fx_text(s, levels[fx->chan], text);
+    } else if (fx->code == PROG_NONE) {
         fx_text(s, levels[fx->chan], program_text(s->program, fx->text));
     } else {
         run_format(s->program, fx->code, fx->v, text, sizeof text);
@@ -214,19 +255,32 @@ static void fx_ask(struct session *s, const struct effect *fx)
     session_queue(s, &e);
 }
 
+/* Why it ended, without the cause that stands before it in every list. */
+static void own_words(const struct session *s, const struct effect *fx, char *buf, size_t size)
+{
+    char story[MESSAGE_MAX];
+    const char *at = story, *cause = cause_text((enum cause)s->run->cause);
+    if (fx->token != PROG_NONE) {
+        run_format_reason(s->program, (uint16_t)fx->token, fx->v, story, sizeof story);
+    } else {
+        run_story(s->run, s->program, story, sizeof story);
+        at += strncmp(at, cause, strlen(cause)) == 0 ? strlen(cause) : 0;
+        at += strspn(at, ": ");
+    }
+    int r = str_fmt(buf, size, "%s", at);
+    (void)r; /* a long text is cut */
+}
+
 static void fx_end(struct session *s, const struct effect *fx)
 {
     s->s.verdict = (uint8_t)fx->code;
     s->s.cause = (uint16_t)fx->value;
-    const char *own = program_text(s->program, fx->text);
-    if (own[0] != '\0') {
-        char blamed[MESSAGE_MAX];
-        memcpy(blamed, s->s.text, sizeof blamed);
-        int r = blamed[0] == '\0' || strcmp(blamed, own) == 0 ? str_fmt(s->s.text, sizeof s->s.text, "%s", own) : str_fmt(s->s.text, sizeof s->s.text, "%s; %s", own, blamed);
-        (void)r;
-    } else if (fx->code == VERDICT_DONE) {
-        s->s.text[0] = '\0';
-    }
+    char own[MESSAGE_MAX], blamed[MESSAGE_MAX];
+    own_words(s, fx, own, sizeof own);
+    memcpy(blamed, s->s.text, sizeof blamed);
+    bool normal = fx->code == VERDICT_DONE || fx->code == VERDICT_REJECTED;
+    int r = str_fmt(s->s.text, sizeof s->s.text, "%s%s%s", own, own[0] && blamed[0] && !normal ? "; " : "", normal ? "" : blamed);
+    (void)r;
     session_say(s, "state", "ended: %s, %s %s", verdict_text((enum verdict)fx->code), cause_text((enum cause)fx->value), s->s.text);
     if (s->s.walk_kind == WALK_SAFE) {
         s->s.ended = 1;
@@ -273,6 +327,11 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
         case FX_ALARM: fx_alarm(s, fx); break;
         case FX_ASK: fx_ask(s, fx); break;
         case FX_STATE:
+            if (fx->code == RUN_PAUSED || fx->code == RUN_SAFING) {
+                blame_culprit(s);
+            } else if (fx->code == RUN_RUNNING) {
+                s->s.text[0] = '\0'; /* what it paused for is over */
+            }
             session_say(s, "state", "%s%s%s", run_state_name((enum run_state)fx->code), fx->text == PROG_NONE ? "" : ": ", program_text(s->program, fx->text));
             if (s->opt.store) {
                 struct store_event row = {.seq = e->seq, .t = e->at, .kind = "state", .value = NAN, .text = run_state_name((enum run_state)fx->code)};

@@ -125,8 +125,12 @@ static void put_title(struct text *t, const struct panel *p, const struct series
         put_quoted(t, s->title, true);
         return;
     }
-    rc = str_fmt(title, sizeof(title), "%s%s%s%s  ", s->title, s->title[0] ? ": " : "", axis,
-                 s->second ? " (right)" : "");
+    if (str_starts(axis, s->title)) {
+        rc = str_fmt(title, sizeof(title), "%s%s  ", axis, s->second ? " (right)" : "");
+    } else {
+        rc = str_fmt(title, sizeof(title), "%s: %s%s  ", s->title, axis,
+                     s->second ? " (right)" : "");
+    }
     (void)rc;
     put_quoted(t, title, false);
 }

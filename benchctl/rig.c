@@ -25,11 +25,17 @@ static struct rig_event *push(struct rig *r, enum rig_event_kind kind, uint8_t i
     return e;
 }
 
+/* What comes with a poll is a sample; what an identify finds standing is only kept, to be compared when the instrument comes back. */
 static void take_samples(struct rig *r, uint8_t inst, const struct bus_report *rep)
 {
+    bool of_poll = rep->job && rep->job->kind == JOBKIND_POLL;
     struct rig_inst_state *is = &r->s.inst[inst];
     for (uint16_t k = 0; k < rep->outcome->n_samples; k++) {
         const struct sample *s = &rep->outcome->sample[k];
+        rig_note_held(r, inst, s->chan, s->value);
+        if (!of_poll) {
+            continue;
+        }
         if (is->mask == 0) {
             is->stamp = rep->stamp;
         }
@@ -52,6 +58,9 @@ static void take_notice(struct rig *r, uint8_t inst, const struct bus_report *re
             return; /* a set inside a safe dialogue, or a second word about the same one */
         }
         is->answered = 1;
+    }
+    if (said->notice == NOTICE_SET_DONE || said->notice == NOTICE_LOCAL) {
+        rig_note_held(r, inst, said->chan, said->value);
     }
     struct rig_event *e = push(r, kinds[said->notice], inst, rep->stamp);
     e->chan = said->chan;
@@ -105,9 +114,7 @@ static void on_report(void *owner, const struct bus_report *rep)
     uint8_t inst = line->inst[rep->inst];
     switch (rep->kind) {
     case BUS_SAMPLES:
-        if (rep->job && rep->job->kind == JOBKIND_POLL) {
-            take_samples(r, inst, rep);
-        }
+        take_samples(r, inst, rep);
         for (uint16_t k = 0; k < rep->outcome->n_notices; k++) {
             take_notice(r, inst, rep, &rep->outcome->notice[k]);
         }
@@ -116,7 +123,10 @@ static void on_report(void *owner, const struct bus_report *rep)
     case BUS_JOB_FAILED:
         job_ended(r, inst, rep);
         return;
-    case BUS_INST_LOST: push(r, RIG_LOST, inst, rep->stamp); return;
+    case BUS_INST_LOST:
+        rig_note_lost(r, inst);
+        push(r, RIG_LOST, inst, rep->stamp);
+        return;
     case BUS_INST_BACK: push(r, RIG_BACK, inst, rep->stamp); return;
     }
 }
@@ -361,9 +371,10 @@ static int submit(struct rig *r, uint8_t inst, struct job job)
     return bus_submit(&r->bus[in->bus], &r->bus_wiring[in->bus], r->s.now, &job);
 }
 
-int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token, bool safe_class)
+int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token)
 {
-    return submit(r, inst, (struct job){.class = safe_class ? JOB_SAFE : JOB_SET, .kind = JOBKIND_SET, .chan = chan, .value = value, .token = token});
+    rig_note_asked(r, inst, chan, value);
+    return submit(r, inst, (struct job){.class = JOB_SET, .kind = JOBKIND_SET, .chan = chan, .value = value, .token = token});
 }
 
 int rig_safe(struct rig *r, uint8_t inst, enum safe_want want, uint32_t token)
@@ -397,9 +408,13 @@ void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t 
     host_fault(&r->host[in->bus], &f);
 }
 
+/* Nobody changes an instrument for its sibling without unplugging it: the newcomer boots and knows nothing of what the other was told. */
 void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on)
 {
     const struct bench_inst *in = &r->bench->inst[inst];
+    if (f == FAULT_WRONG_MODEL) {
+        host_mind_fault(&r->host[in->bus], &r->host_wiring[in->bus], in->slot, r->s.now, FAULT_REBOOT, true);
+    }
     host_mind_fault(&r->host[in->bus], &r->host_wiring[in->bus], in->slot, r->s.now, f, on);
 }
 

@@ -32,6 +32,12 @@ struct rig_event {
     char text[NOTICE_TEXT_MAX];
 };
 
+/* Of the set channels of one instrument: what was last read back or confirmed since it was last lost, the same before that, and what was asked for last. */
+struct rig_standing {
+    uint16_t known, before_known, was_asked;
+    double held[CHANNELS_MAX], before[CHANNELS_MAX], asked[CHANNELS_MAX];
+};
+
 struct rig_inst_state {
     uint16_t mask;     /* samples of the poll under way */
     uint8_t answered;  /* the SET under way has had its answer */
@@ -39,6 +45,7 @@ struct rig_inst_state {
     double sample[CHANNELS_MAX];
     uint8_t quality[CHANNELS_MAX];
     char identity[NOTICE_TEXT_MAX];
+    struct rig_standing standing;
 };
 
 struct rig_state {
@@ -78,7 +85,7 @@ void rig_advance(struct rig *r, nsec t);
 bool rig_take(struct rig *r, struct rig_event *ret);
 
 /* Wishes. value in the instrument's terms. 0 or E_...; a refused SET gives no event. */
-int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token, bool safe_class) MUST_USE;
+int rig_set(struct rig *r, uint8_t inst, uint16_t chan, double value, uint32_t token) MUST_USE;
 int rig_safe(struct rig *r, uint8_t inst, enum safe_want want, uint32_t token) MUST_USE;
 int rig_identify(struct rig *r, uint8_t inst, uint32_t token) MUST_USE;
 void rig_poll(struct rig *r, uint8_t inst, double period_s);
@@ -90,6 +97,14 @@ void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on);
 bool rig_energized(const struct rig *r, uint8_t inst);
 double rig_standing(const struct rig *r, uint8_t inst);
 uint64_t rig_exchanges(const struct rig *r);
+
+/* standing.c: what a set channel stands at by the last read-back since the instrument was last lost; false: not known. */
+bool rig_held(const struct rig *r, uint8_t inst, uint16_t chan, double *ret_value);
+/* An instrument that is back holds something else than before it was lost, and nobody asked for that: it has restarted. what: for people. */
+bool rig_forgot(const struct rig *r, uint8_t inst, char *ret_what, size_t size);
+void rig_note_held(struct rig *r, uint8_t inst, uint16_t chan, double value);
+void rig_note_asked(struct rig *r, uint8_t inst, uint16_t chan, double value);
+void rig_note_lost(struct rig *r, uint8_t inst);
 
 /* One job, waited for: identify all, poll all, for `get` and `set`. Runs the virtual clock until answered or max_s. */
 int rig_wait_identified(struct rig *r, double max_s, struct diag *reterr) MUST_USE;

@@ -49,18 +49,26 @@ static int begin_action(struct safe_walk *w, struct rig *r, const struct safe_ac
     switch ((enum safe_action_kind)a->kind) {
     case ACTION_OUTPUT_OFF: return rig_safe(r, a->inst, SAFE_OUTPUT_OFF, w->token);
     case ACTION_SAFE: return rig_safe(r, a->inst, SAFE_ALL, w->token);
-    case ACTION_SET: return rig_set(r, a->inst, a->chan, a->value, w->token, true);
+    case ACTION_SET: return rig_set(r, a->inst, a->chan, a->value, w->token);
     case ACTION_RAMP:
         if (!w->ramping) {
             w->ramping = 1;
-            w->ramp_value = rig_standing(r, a->inst);
+            if (!rig_held(r, a->inst, a->chan, &w->ramp_value)) {
+                w->ramp_value = NAN;
+            }
         }
         w->ramp_value = isnan(w->ramp_value) ? a->value : ramp_next(w, a);
         w->ramp_at = r->s.now + NSEC_S;
-        return rig_set(r, a->inst, a->chan, w->ramp_value, w->token, true);
+        return rig_set(r, a->inst, a->chan, w->ramp_value, w->token);
     case ACTION_KEEP: return 0;
     }
     return E_STATE;
+}
+
+static void note_failed(struct safe_walk *w, uint8_t inst)
+{
+    w->failed = (uint8_t)(w->failed < UINT8_MAX ? w->failed + 1 : UINT8_MAX);
+    w->failed_insts = (uint16_t)(w->failed_insts | 1U << inst);
 }
 
 /* The action that waits has been answered (or given up). */
@@ -94,7 +102,7 @@ bool safe_go(struct safe_walk *w, struct rig *r)
             if (r->s.now < w->deadline) {
                 return false;
             }
-            w->failed++; /* given up */
+            note_failed(w, a->inst); /* given up */
             w->ramping = 0;
         }
         if (w->waiting != SAFE_IDLE) {
@@ -106,7 +114,7 @@ bool safe_go(struct safe_walk *w, struct rig *r)
         }
         w->token = SAFE_TOKEN | ((w->token + 1) & ~SAFE_TOKEN);
         if (begin_action(w, r, a) < 0) {
-            w->failed++;
+            note_failed(w, a->inst);
             w->ramping = 0;
             w->action++;
         } else if (a->kind == ACTION_KEEP) {
@@ -128,7 +136,9 @@ bool safe_take(struct safe_walk *w, const struct rig_event *e)
         return true; /* an answer that came after it was given up */
     }
     bool well = e->kind == RIG_JOB_DONE || e->kind == RIG_SET_DONE;
-    w->failed = (uint8_t)(w->failed + !well);
+    if (!well) {
+        note_failed(w, e->inst);
+    }
     w->waiting = SAFE_ANSWERED; /* safe_go() ends the action */
     return true;
 }

@@ -15,6 +15,7 @@ struct safe_walk {
     uint8_t station, cause;
     uint8_t rule, action;         /* next to begin */
     uint8_t waiting, ramping;
+    uint16_t failed_insts;        /* bit set: whose actions failed */
     uint32_t token;
     nsec deadline, ramp_at;
     double ramp_value;

@@ -220,8 +220,9 @@ static int feed_set(struct session *s, const struct rig_event *re, uint16_t kind
     double scale = c == CHAN_NONE ? 1.0 : s->map->chan[c].scale;
     struct event e = {.kind = kind, .chan = c, .token = re->token, .value = re->value * scale, .stamp = re->stamp};
     if (kind != EV_SET_CONFIRMED) {
-        session_say(s, "warn", "`%s` %s: %s %s", s->bench->inst[re->inst].name, s->bench->inst[re->inst].chans[re->chan].name, event_name(kind), re->text);
-        session_blame(s, re->inst, re->text);
+        const char *chan = s->bench->inst[re->inst].chans[re->chan].name;
+        session_say(s, "warn", "`%s` %s: %s %s", s->bench->inst[re->inst].name, chan, event_name(kind), re->text);
+        session_blame(s, re->inst, "%s of %s%s%s", event_name(kind), chan, re->text[0] ? ", " : "", re->text);
     }
     return session_feed(s, &e, reterr);
 }
@@ -234,10 +235,21 @@ static int feed_inst(struct session *s, const struct rig_event *re, uint16_t kin
     }
     if (kind != EV_INST_BACK) {
         session_say(s, "warn", "`%s`: %s %s", s->bench->inst[re->inst].name, event_name(kind), re->text);
-        session_blame(s, re->inst, re->text);
+        session_blame(s, re->inst, "%s%s%s", event_name(kind), re->text[0] ? ", " : "", re->text);
     }
     struct event e = {.kind = kind, .code = g, .value = re->value, .chan = CHAN_NONE, .stamp = re->stamp};
     return session_feed(s, &e, reterr);
+}
+
+/* It answers again. When it does not hold what it held, it was not the line that was silent. */
+static int feed_back(struct session *s, const struct rig_event *re, struct diag *reterr)
+{
+    struct rig_event restart = *re;
+    int r = feed_inst(s, re, EV_INST_BACK, reterr);
+    if (r == 0 && rig_forgot(&s->rig, re->inst, restart.text, sizeof restart.text)) {
+        r = feed_inst(s, &restart, EV_INST_REBOOT, reterr);
+    }
+    return r;
 }
 
 static int start(struct session *s, struct diag *reterr)
@@ -291,7 +303,7 @@ static int take_rig_event(struct session *s, const struct rig_event *re, struct 
     case RIG_SET_REFUSED: return feed_set(s, re, EV_SET_REFUSED, reterr);
     case RIG_SET_FAILED: return feed_set(s, re, EV_SET_FAILED, reterr);
     case RIG_LOST: return feed_inst(s, re, EV_INST_LOST, reterr);
-    case RIG_BACK: return feed_inst(s, re, EV_INST_BACK, reterr);
+    case RIG_BACK: return feed_back(s, re, reterr);
     case RIG_ALARM: return feed_inst(s, re, EV_INST_ALARM, reterr);
     case RIG_LOCAL: return feed_inst(s, re, EV_INST_LOCAL, reterr);
     case RIG_REBOOTED: return feed_inst(s, re, EV_INST_REBOOT, reterr);
@@ -339,10 +351,12 @@ static int go_safe(struct session *s, struct diag *reterr)
         return 0;
     }
     if (s->s.walk_kind == WALK_AFTER_END) {
+        session_unsafe(s);
         s->s.ended = 1;
         s->s.ended_at = session_run_time(s);
         return 0;
     }
+    session_unsafe(s);
     struct event e = {.kind = EV_SAFE_DONE, .value = s->s.walk.failed == 0, .chan = CHAN_NONE, .stamp = s->rig.s.now};
     return session_feed(s, &e, reterr);
 }

@@ -16,8 +16,10 @@ int session_feed(struct session *s, struct event *e, struct diag *reterr) MUST_U
 void session_queue(struct session *s, const struct event *e);
 int session_effects(struct session *s, const struct event *e, struct diag *reterr) MUST_USE;
 void session_say(const struct session *s, const char *level, const char *fmt, ...) PRINTF(3, 4);
-/* Remember which instrument said no, for the closing line. */
-void session_blame(struct session *s, uint8_t inst, const char *what);
+/* Remember which instrument it was first, for the closing line. */
+void session_blame(struct session *s, uint8_t inst, const char *fmt, ...) PRINTF(3, 4);
+/* What the safe sequence could not do is part of the closing line. */
+void session_unsafe(struct session *s);
 void session_identity(struct session *s, uint8_t inst);
 
 #endif

@@ -109,6 +109,12 @@ static void cycle_scales(const struct story *s, struct cycle_scales *ret)
     shown_for(r_ohm, DIMS_RESISTANCE, false, 4, &ret->r);
 }
 
+/* A half cycle that was not done has no capacity, not one of zero. */
+static double done_c(double charge_ah)
+{
+    return charge_ah > 0.0 ? charge_ah * 3600.0 : (double)NAN;
+}
+
 static void cycle_cells(struct table *t, const struct story *s, const struct cycle_scales *k,
                         const struct cycle_row *c)
 {
@@ -118,8 +124,8 @@ static void cycle_cells(struct table *t, const struct story *s, const struct cyc
     if (k->has_pressure) {
         table_cell(t, "%s", shown_text(&k->pressure, c->pressure_pa, text, sizeof(text)));
     }
-    table_cell(t, "%s", shown_text(&k->charge, c->charge_ah * 3600.0, text, sizeof(text)));
-    table_cell(t, "%s", shown_text(&k->charge, c->discharge_ah * 3600.0, text, sizeof(text)));
+    table_cell(t, "%s", shown_text(&k->charge, done_c(c->charge_ah), text, sizeof(text)));
+    table_cell(t, "%s", shown_text(&k->charge, done_c(c->discharge_ah), text, sizeof(text)));
     percent_cell(t, c->ce, 2);
     percent_cell(t, c->ee, 1);
     if (k->has_r) {
@@ -330,6 +336,7 @@ static void print_notes(const struct args *a, const struct story *s, size_t ends
 {
     static const char *const headers[] = {"notes", "at", "level", "text"};
     struct table t;
+    size_t out = 0;
 
     if (s->notes.n == 0) {
         return;
@@ -341,6 +348,7 @@ static void print_notes(const struct args *a, const struct story *s, size_t ends
         char at[40];
 
         if (left_out(i, s->notes.n, ends) && !is_alarm(n)) {
+            out++;
             continue;
         }
         table_cell(&t, "%s", "");
@@ -350,6 +358,9 @@ static void print_notes(const struct args *a, const struct story *s, size_t ends
     }
     putchar('\n');
     table_print(&t, stdout);
+    if (out > 0) {
+        printf("%zu notes left out, --all shows them\n", out);
+    }
 }
 
 /* ---- Foot ---- */

@@ -28,6 +28,17 @@ static void put_name(char *buf, const char *name)
     ASSERT(fits);
 }
 
+/* Three polls and a deadline, unless the driver knows that a late reply takes longer to get over. */
+static double stale_after_s(const struct bench_inst *i, double deadline_s)
+{
+    double s = 3.0 * i->poll_s + deadline_s;
+    for (int c = 0; c < i->inst.n_chans; c++) {
+        const struct chan *chan = &i->chans[c];
+        s = chan->polled ? fmax(s, (double)chan->stale_ms / 1000.0) : s;
+    }
+    return s;
+}
+
 static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
 {
     struct station_desc *d = &bl->map->desc;
@@ -47,7 +58,9 @@ static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
     double wire_s = bus->baud ? 40.0 * 10.0 / bus->baud : 0.0;
     g->period_s = i->poll_s;
     g->fastest_s = fmax(0.1, wire_s + (double)i->driver->gap_ms / 1000.0);
-    g->stale_s = 3.0 * i->poll_s + deadline_s;
+    g->stale_s = stale_after_s(i, deadline_s);
+    /* One that has lost its power is silent while it boots, and is asked with growing pauses: it shall have the time to come back and be known as restarted. */
+    g->trip_s = fmax(4.0 * g->stale_s, g->stale_s + 2.0 * (double)i->driver->boot_ms / 1000.0);
     g->latency_s = 3.0 * deadline_s + (double)i->driver->late_ms / 1000.0;
     bl->map->group_inst[d->n_groups] = inst;
     return (uint8_t)d->n_groups++;

@@ -306,16 +306,11 @@ static int absorb_source(struct inst *inst, const struct xfer *x, struct outcome
 
     if (parse_source(inst, x, &source) != 0)
         return E_GARBLED;
-    if (source != 'S' && !s->set_known) {
-        driver_notice(out, NOTICE_WRONG_DEVICE, 0, 0,
-                      source == 'A' ? "set-point source is analog (LSS A), must be LSS S"
-                                    : "set-point source is the panel (LSS U), must be LSS S");
-        return 0;
-    }
-    /* In the middle of a run it is the right unit, and a hand at its panel. */
+    /* The right unit all the same: a wrong one would never be made safe, and plan_safe takes the source back. */
     if (source != 'S' && !s->foreign)
         driver_notice(out, NOTICE_LOCAL, CH_SET, s->set_psi * PSI_PA,
-                      "set-point source is no longer serial");
+                      source == 'A' ? "set-point source is analog (LSS A), must be LSS S"
+                                    : "set-point source is the panel (LSS U), must be LSS S");
     s->foreign = source != 'S';
     s->polls = 0;
     if (x->tag == TAG_SOURCE)

@@ -168,6 +168,7 @@ struct driver {
     uint32_t timeout_ms;  /* from the fact sheet, times two; the bench file may raise it */
     uint32_t gap_ms;      /* between requests */
     uint32_t late_ms;     /* longest a late reply was ever seen: quiet time after a time-out */
+    uint32_t boot_ms;     /* silent for so long after power-up, where that is longer than it takes to call it lost; 0: shorter */
     const struct chan *chans; /* ends with name == NULL */
     const struct map_row *rows; /* optional register map, ends with chan == NULL */
     uint16_t rows_max_gap;      /* registers that may lie between two rows of one request */

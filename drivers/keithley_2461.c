@@ -527,6 +527,7 @@ const struct driver driver_keithley_2461 = {
     .line_end = "\n",
     .timeout_ms = 1000,
     .late_ms = 1000,
+    .boot_ms = 30000,
     .chans = channels,
     .params = &params,
     .state_size = sizeof(struct smu_state),

@@ -1,16 +1,20 @@
 /* procedures/engine/bounds.c - interval arithmetic over stack code.
  *
- * A register's interval is the hull of everything that any step may put into it, wherever that step stands: coarse, but it needs no order of execution and so cannot be wrong about one. */
+ * A register's interval is the hull of everything that any step may put into it, wherever that step
+ * stands: coarse, but it needs no order of execution and so cannot be wrong about one. */
 #include "procedures/engine/check_priv.h"
 
 #include <math.h>
 #include <string.h>
 
-enum { REG_DEPTH_MAX = 6 };
+enum {
+    REG_DEPTH_MAX = 6
+};
 
 static const struct interval unknown = {-INFINITY, INFINITY, true};
 
-static struct interval code_bounds(const struct program *p, uint32_t start, uint16_t n, unsigned depth);
+static struct interval code_bounds(const struct program *p, uint32_t start, uint16_t n,
+                                   unsigned depth);
 
 static struct interval expr_bounds(const struct program *p, expr_id e, unsigned depth)
 {
@@ -19,7 +23,8 @@ static struct interval expr_bounds(const struct program *p, expr_id e, unsigned 
 
 static struct interval hull(struct interval a, struct interval b)
 {
-    return (struct interval){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, a.measured || b.measured};
+    return (struct interval){a.lo < b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi,
+                             a.measured || b.measured};
 }
 
 static void join(struct interval *into, bool *any, struct interval x)
@@ -28,7 +33,8 @@ static void join(struct interval *into, bool *any, struct interval x)
     *any = true;
 }
 
-static void join_block(const struct program *p, const struct block *b, struct interval *x, bool *any, unsigned depth)
+static void join_block(const struct program *p, const struct block *b, struct interval *x,
+                       bool *any, unsigned depth)
 {
     if (b->kind == LOOP_REPEAT)
         join(x, any, (struct interval){1.0, (double)b->count_max, false});
@@ -72,12 +78,15 @@ static bool one_c_is_measured(const struct program *p)
 
 static double product(double a, double b)
 {
-    return fabs(a) > 0.0 && fabs(b) > 0.0 ? a * b : 0.0; /* 0 times infinity is 0 here: the bound of a bound */
+    return fabs(a) > 0.0 && fabs(b) > 0.0
+               ? a * b
+               : 0.0; /* 0 times infinity is 0 here: the bound of a bound */
 }
 
 static struct interval multiply(struct interval a, struct interval b)
 {
-    const double v[] = {product(a.lo, b.lo), product(a.lo, b.hi), product(a.hi, b.lo), product(a.hi, b.hi)};
+    const double v[] = {product(a.lo, b.lo), product(a.lo, b.hi), product(a.hi, b.lo),
+                        product(a.hi, b.hi)};
     struct interval x = {v[0], v[0], a.measured || b.measured};
 
     for (int i = 1; i < 4; i++) {
@@ -107,9 +116,12 @@ static struct interval binary(uint16_t op, struct interval a, struct interval b)
     case INSN_SUB: return (struct interval){a.lo - b.hi, a.hi - b.lo, m};
     case INSN_MUL: return multiply(a, b);
     case INSN_DIV: return divide(a, b);
-    case INSN_MIN: return (struct interval){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, m};
-    case INSN_MAX: return (struct interval){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, m};
-    case INSN_MOD: return (struct interval){-fmax(fabs(b.lo), fabs(b.hi)), fmax(fabs(b.lo), fabs(b.hi)), m};
+    case INSN_MIN:
+        return (struct interval){a.lo < b.lo ? a.lo : b.lo, a.hi < b.hi ? a.hi : b.hi, m};
+    case INSN_MAX:
+        return (struct interval){a.lo > b.lo ? a.lo : b.lo, a.hi > b.hi ? a.hi : b.hi, m};
+    case INSN_MOD:
+        return (struct interval){-fmax(fabs(b.lo), fabs(b.hi)), fmax(fabs(b.lo), fabs(b.hi)), m};
     default: return (struct interval){0.0, 1.0, m}; /* conditions */
     }
 }
@@ -140,20 +152,23 @@ static struct interval leaf(const struct program *p, const struct insn *i, unsig
     }
 }
 
-static struct interval code_bounds(const struct program *p, uint32_t start, uint16_t n, unsigned depth)
+static struct interval code_bounds(const struct program *p, uint32_t start, uint16_t n,
+                                   unsigned depth)
 {
     struct interval stack[PROG_STACK_MAX];
     unsigned top = 0;
 
     for (uint16_t k = 0; k < n; k++) {
         const struct insn *i = &p->code[start + k];
-        bool two = (i->op >= INSN_ADD && i->op <= INSN_MOD) || (i->op >= INSN_MIN && i->op <= INSN_OR);
+        bool two =
+            (i->op >= INSN_ADD && i->op <= INSN_MOD) || (i->op >= INSN_MIN && i->op <= INSN_OR);
 
         if (two && top >= 2) {
             stack[top - 2] = binary(i->op, stack[top - 2], stack[top - 1]);
             top--;
         } else if (i->op == INSN_NEG && top >= 1) {
-            stack[top - 1] = (struct interval){-stack[top - 1].hi, -stack[top - 1].lo, stack[top - 1].measured};
+            stack[top - 1] =
+                (struct interval){-stack[top - 1].hi, -stack[top - 1].lo, stack[top - 1].measured};
         } else if (i->op == INSN_ABS && top >= 1) {
             stack[top - 1] = magnitude(stack[top - 1]);
         } else if ((i->op == INSN_NOT || i->op == INSN_HOLD) && top >= 1) {

@@ -234,6 +234,63 @@ void run_safe_done(struct feed *f)
     run_end(f);
 }
 
+/* ---- An instrument is back
+ * ----------------------------------------------------------------------------
+ */
+
+static uint16_t group_of(const struct program *p, chan_id c)
+{
+    return c == CHAN_NONE ? PROG_NONE : p->station.chan[c].group;
+}
+
+/* Nobody knows what a lost instrument was told meanwhile, or what it forgot: what it is set to is
+ * said again when the run goes on, and rest at once when it is paused. */
+void run_back(struct feed *f)
+{
+    struct run *r = f->r;
+    const struct prog_roles *o = &f->p->role;
+    uint16_t chamber = group_of(f->p, station_find(&f->p->station, "chamber.temperature"));
+    const struct {
+        uint16_t group;
+        chan_id chan;
+    } rows[] = {
+        {r->derived.cycler_group, o->mode},         {r->derived.cycler_group, o->voltage_set},
+        {r->derived.cycler_group, o->current_limit}, {r->derived.cycler_group, o->limit_charge},
+        {r->derived.cycler_group, o->limit_discharge}, {r->derived.cycler_group, o->current_set},
+        {r->derived.cycler_group, o->voltage_limit}, {group_of(f->p, o->regulator), o->pressure_set},
+        {chamber, o->temperature_set},              {chamber, o->chamber_mode},
+        {chamber, o->chamber_high},                 {chamber, o->chamber_low},
+    };
+
+    r->group_lost[f->e->code] = 0;
+    for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+        if (rows[i].group == f->e->code && rows[i].chan != CHAN_NONE)
+            r->written[rows[i].chan] = (double)NAN;
+    if (r->state == RUN_PAUSED && f->e->code == r->derived.cycler_group && !r->n_want)
+        r->rest_due = 1;
+}
+
+/* What stands besides the output and is not certain any more; what is ramping goes on from where it
+ * was. */
+static void want_standing(struct feed *f)
+{
+    const struct run *r = f->r;
+    const struct prog_roles *o = &f->p->role;
+    const chan_id chans[] = {o->chamber_high, o->chamber_low, o->temperature_set, o->chamber_mode,
+                             o->pressure_set};
+
+    for (size_t i = 0; i < ARRAY_LEN(chans); i++) {
+        bool ramping = false;
+
+        if (chans[i] == CHAN_NONE || !isnan(r->written[chans[i]]) || isnan(r->setpoint[chans[i]]))
+            continue;
+        for (size_t k = 0; k < RUN_RAMPS_MAX; k++)
+            ramping = ramping || (r->ramp[k].active && r->ramp[k].chan == chans[i]);
+        if (!ramping)
+            want_add(f, chans[i], r->setpoint[chans[i]]);
+    }
+}
+
 /* ---- Pause
  * ------------------------------------------------------------------------------------------- */
 
@@ -273,13 +330,17 @@ void run_resume(struct feed *f)
 {
     struct run *r = f->r;
     nsec by = r->moment - r->paused_since;
+    bool paused;
 
     ramps_shift(r, by);
     if (r->question_until != NSEC_NEVER)
         r->question_until += by;
     want_clear(r);
     r->rest_due = 0;
+    paused = r->state == RUN_PAUSED;
     run_enter(f, RUN_RUNNING);
+    if (paused) /* after a restart of the controller nothing is heated or pressed again by itself */
+        want_standing(f);
     switch ((enum acting)r->acting) {
     case ACTING_ENTERING:
         if (r->resuming)

@@ -1,6 +1,8 @@
-/* procedures/engine/check.c - the proof that nothing a program can ask for leaves the article's window or what the bench can do.
+/* procedures/engine/check.c - the proof that nothing a program can ask for leaves the article's
+ * window or what the bench can do.
  *
- * Each act is looked at once, with every value that its expressions can have (bounds.c). What the run will measure is not refused: the run itself refuses to set it outside the window
+ * Each act is looked at once, with every value that its expressions can have (bounds.c). What the
+ * run will measure is not refused: the run itself refuses to set it outside the window
  * (CAUSE_SET_RANGE); how often that is so is counted and said. */
 #include "procedures/engine/check_priv.h"
 
@@ -37,7 +39,8 @@ static const struct diag_pos *step_place(const struct checker *k, struct diag_po
 
 static const struct diag_pos *place_of(const struct checker *k, expr_id e, struct diag_pos *buf)
 {
-    return e != PROG_NONE && k->p->exprs[e].place.line > 0 ? &k->p->exprs[e].place : step_place(k, buf);
+    return e != PROG_NONE && k->p->exprs[e].place.line > 0 ? &k->p->exprs[e].place
+                                                           : step_place(k, buf);
 }
 
 static void widen(double *lo, double *hi, struct interval x)
@@ -73,8 +76,10 @@ static bool inside(struct checker *k, expr_id e, struct interval x, const struct
         k->r->runtime_bounded++;
         return true;
     }
-    REFUSE(k, E_RANGE, place_of(k, e, &buf), "%s can be %s; %s allows %s %s", a->what, qty_print(high ? x.hi : x.lo, ex->dims, ex->point, v, sizeof(v)), a->whose,
-           high ? "at most" : "no less than", qty_print(high ? a->hi : a->lo, ex->dims, ex->point, limit, sizeof(limit)));
+    REFUSE(k, E_RANGE, place_of(k, e, &buf), "%s can be %s; %s allows %s %s", a->what,
+           qty_print(high ? x.hi : x.lo, ex->dims, ex->point, v, sizeof(v)), a->whose,
+           high ? "at most" : "no less than",
+           qty_print(high ? a->hi : a->lo, ex->dims, ex->point, limit, sizeof(limit)));
     return false;
 }
 
@@ -84,8 +89,12 @@ static void check_current(struct checker *k, struct interval x, bool charging)
 {
     const struct program *p = k->p;
     const struct prog_roles *r = &p->role;
-    chan_id chan = r->current_limit != CHAN_NONE ? r->current_limit : charging ? r->limit_charge : r->limit_discharge;
-    const struct allowed article = {-INFINITY, charging ? p->charge_max_a : p->discharge_max_a, charging ? "the charging current" : "the discharging current", "the article"};
+    chan_id chan = r->current_limit != CHAN_NONE ? r->current_limit
+                   : charging                    ? r->limit_charge
+                                                 : r->limit_discharge;
+    const struct allowed article = {-INFINITY, charging ? p->charge_max_a : p->discharge_max_a,
+                                    charging ? "the charging current" : "the discharging current",
+                                    "the article"};
     struct allowed bench = {-INFINITY, INFINITY, article.what, "the bench"};
 
     if (!x.measured)
@@ -103,7 +112,8 @@ static struct interval negative(struct interval x)
     return (struct interval){-x.hi, -x.lo, x.measured};
 }
 
-/* The current that a power or a resistance asks for depends on the voltage; what no voltage of the window makes small enough is refused. */
+/* The current that a power or a resistance asks for depends on the voltage; what no voltage of the
+ * window makes small enough is refused. */
 static void check_other_source(struct checker *k)
 {
     const struct program *p = k->p;
@@ -146,7 +156,9 @@ static void check_voltage(struct checker *k, expr_id e, const char *what)
         const struct expr *v = &p->exprs[g->value];
         const struct allowed guard = {g->lo, g->hi, what, program_text(p, g->text)};
 
-        if (g->source != GUARD_ARTICLE && g->where == PROG_NONE && v->n == 1 && p->code[v->start].op == INSN_CHAN && p->code[v->start].a == p->role.voltage && !inside(k, e, x, &guard))
+        if (g->source != GUARD_ARTICLE && g->where == PROG_NONE && v->n == 1 &&
+            p->code[v->start].op == INSN_CHAN && p->code[v->start].a == p->role.voltage &&
+            !inside(k, e, x, &guard))
             return;
     }
 }
@@ -173,7 +185,9 @@ static void check_taper(struct checker *k)
             k->r->taper_accuracy_a = acc;
         }
         if (x.lo < 2.0 * acc)
-            REFUSE(k, E_RANGE, place_of(k, e->cond, &buf), "a taper of %s cannot be seen: the current is known to %s there", qty_print(x.lo, DIMS_CURRENT, false, a, sizeof(a)),
+            REFUSE(k, E_RANGE, place_of(k, e->cond, &buf),
+                   "a taper of %s cannot be seen: the current is known to %s there",
+                   qty_print(x.lo, DIMS_CURRENT, false, a, sizeof(a)),
                    qty_print(acc, DIMS_CURRENT, false, b, sizeof(b)));
     }
 }
@@ -193,7 +207,8 @@ static void check_electric(struct checker *k)
     } else if (k->act->verb != VERB_HOLD) {
         check_current(k, at, k->act->direction > 0);
         if (!at.measured && at.lo <= 0.0)
-            REFUSE(k, E_RANGE, place_of(k, k->act->at, &buf), "the magnitude of a current is above zero");
+            REFUSE(k, E_RANGE, place_of(k, k->act->at, &buf),
+                   "the magnitude of a current is above zero");
     } else if (isfinite(at.hi)) {
         check_current(k, at, true);
         check_current(k, at, false);
@@ -207,7 +222,8 @@ static void check_electric(struct checker *k)
 /* ---- Set-points ---- */
 
 /* Guards on the channel that a set-point moves: beyond them it would trip for sure. */
-static bool inside_guards(struct checker *k, const struct act_set *s, struct interval x, const char *what)
+static bool inside_guards(struct checker *k, const struct act_set *s, struct interval x,
+                          const char *what)
 {
     const struct program *p = k->p;
 
@@ -219,7 +235,8 @@ static bool inside_guards(struct checker *k, const struct act_set *s, struct int
 
         if (g->where != PROG_NONE || v->n != 1 || p->code[v->start].op != INSN_CHAN)
             continue;
-        if (str_fmt(name, sizeof(name), "%s_set", p->station.chan[p->code[v->start].a].name) == 0 && strcmp(name, p->station.chan[s->chan].name) == 0 && !inside(k, s->value, x, &guard))
+        if (str_fmt(name, sizeof(name), "%s_set", p->station.chan[p->code[v->start].a].name) == 0 &&
+            strcmp(name, p->station.chan[s->chan].name) == 0 && !inside(k, s->value, x, &guard))
             return false;
     }
     return true;
@@ -229,7 +246,8 @@ static void check_set(struct checker *k, const struct act_set *s)
 {
     const struct program *p = k->p;
     const struct station_chan *c = &p->station.chan[s->chan];
-    const struct allowed bench = {c->min, c->max, c->name, "the bench"}, article = {p->p_lo_pa, p->p_hi_pa, c->name, "the article"};
+    const struct allowed bench = {c->min, c->max, c->name, "the bench"},
+                         article = {p->p_lo_pa, p->p_hi_pa, c->name, "the article"};
     struct interval x = bounds_expr(p, s->value), rate;
     struct diag_pos buf;
 
@@ -270,9 +288,13 @@ static void check_record(struct checker *k)
         double period_s = p->records[k->act->first_record + i].period_s;
 
         for (uint16_t g = 0; g < p->station.n_groups; g++)
-            if (strcmp(p->station.group[g].name, "cycler") == 0 && period_s < p->station.group[g].fastest_s * (1.0 - 1e-9))
-                diag_warn_at(k->d, step_place(k, &buf), "a row every %s is asked for; the cycler gives one every %s at best", qty_print(period_s, DIMS_TIME, false, a, sizeof(a)),
-                             qty_print(p->station.group[g].fastest_s, DIMS_TIME, false, b, sizeof(b)));
+            if (strcmp(p->station.group[g].name, "cycler") == 0 &&
+                period_s < p->station.group[g].fastest_s * (1.0 - 1e-9))
+                diag_warn_at(
+                    k->d, step_place(k, &buf),
+                    "a row every %s is asked for; the cycler gives one every %s at best",
+                    qty_print(period_s, DIMS_TIME, false, a, sizeof(a)),
+                    qty_print(p->station.group[g].fastest_s, DIMS_TIME, false, b, sizeof(b)));
     }
 }
 
@@ -290,7 +312,8 @@ static void check_act(struct checker *k)
     if (isinf(cost_act(k->p, a).worst_s)) {
         struct diag_pos buf;
 
-        REFUSE(k, E_INVALID, step_place(k, &buf), "how long this step lasts is only known in the run");
+        REFUSE(k, E_INVALID, step_place(k, &buf),
+               "how long this step lasts is only known in the run");
         diag_hint(k->d, "add timeout: 6 h else pause");
     }
 }
@@ -313,7 +336,9 @@ static void check_guard(struct checker *k, uint16_t i)
             continue;
         worst_s = fmax(worst_s, q->period_s + q->latency_s);
         if (g->hold_s > 0.0 && g->hold_s < q->period_s * (1.0 - 1e-9))
-            REFUSE(k, E_RANGE, v->place.line > 0 ? &v->place : NULL, "the guard has to last %s, but %s is read every %s", qty_print(g->hold_s, DIMS_TIME, false, a, sizeof(a)), q->name,
+            REFUSE(k, E_RANGE, v->place.line > 0 ? &v->place : NULL,
+                   "the guard has to last %s, but %s is read every %s",
+                   qty_print(g->hold_s, DIMS_TIME, false, a, sizeof(a)), q->name,
                    qty_print(q->period_s, DIMS_TIME, false, b, sizeof(b)));
     }
     k->r->trip_s[i] = worst_s + g->hold_s + p->station.safe_s;
@@ -322,7 +347,8 @@ static void check_guard(struct checker *k, uint16_t i)
 static void summarise(struct checker *k)
 {
     const struct program *p = k->p;
-    struct cost steps = cost_steps(p, p->start, p->at_end), end = cost_steps(p, p->at_end, p->n_steps);
+    struct cost steps = cost_steps(p, p->start, p->at_end),
+                end = cost_steps(p, p->at_end, p->n_steps);
 
     for (uint16_t i = 0; i < p->n_steps; i++)
         k->r->steps += p->steps[i].op == OP_ACT;
@@ -336,7 +362,12 @@ static void summarise(struct checker *k)
 
 int program_check(const struct program *p, struct check_report *ret, struct diag *reterr)
 {
-    struct check_report r = {.v_min = INFINITY, .v_max = -INFINITY, .temperature_min_k = INFINITY, .temperature_max_k = -INFINITY, .taper_a = NAN, .taper_accuracy_a = NAN};
+    struct check_report r = {.v_min = INFINITY,
+                             .v_max = -INFINITY,
+                             .temperature_min_k = INFINITY,
+                             .temperature_max_k = -INFINITY,
+                             .taper_a = NAN,
+                             .taper_accuracy_a = NAN};
     struct checker k = {.p = p, .r = &r, .d = reterr};
 
     for (uint16_t i = 0; i < p->n_steps; i++) {

@@ -4,7 +4,8 @@
 
 #include "procedures/engine/check.h"
 
-/* All values that an expression can have. measured: it depends on what the run will measure, then lo and hi are what is known all the same. */
+/* All values that an expression can have. measured: it depends on what the run will measure, then
+ * lo and hi are what is known all the same. */
 struct interval {
     double lo, hi;
     bool measured;

@@ -1,7 +1,10 @@
-/* procedures/engine/compile.c - the compile as a whole: tables, findings, and the order in which a file is read.
+/* procedures/engine/compile.c - the compile as a whole: tables, findings, and the order in which a
+ * file is read.
  *
- * The tables grow in the program's arena while the file is read once, top to bottom; nothing is patched but the targets of IF and JUMP. Everything is bounded (compile_priv.h), so that a
- * hostile file ends in a finding and not in a full memory. Errors are counted here and not in the diag, which may be absent or full. */
+ * The tables grow in the program's arena while the file is read once, top to bottom; nothing is
+ * patched but the targets of IF and JUMP. Everything is bounded (compile_priv.h), so that a hostile
+ * file ends in a finding and not in a full memory. Errors are counted here and not in the diag,
+ * which may be absent or full. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -44,7 +47,8 @@ void *table_grow(struct comp *c, void *table, uint32_t n, uint32_t *cap, size_t 
     c->at = n;
     if (n >= max) {
         if (!c->full)
-            FAIL(c, E_FULL, NULL, "the procedure is too large: more than %u entries in a table", max);
+            FAIL(c, E_FULL, NULL, "the procedure is too large: more than %u entries in a table",
+                 max);
         c->full = true;
         c->at = max - 1;
         return table;
@@ -125,7 +129,8 @@ void end_name_ask(struct comp *c, text_id name, const struct src *s, size_t at, 
 
 static void check_end_names(struct comp *c)
 {
-    static const uint8_t always[] = {CAUSE_FOR, CAUSE_TAPER, CAUSE_LIMIT, CAUSE_TIMEOUT, CAUSE_STOP_WHEN, CAUSE_SKIP, CAUSE_AT_ONCE};
+    static const uint8_t always[] = {CAUSE_FOR,       CAUSE_TAPER, CAUSE_LIMIT,  CAUSE_TIMEOUT,
+                                     CAUSE_STOP_WHEN, CAUSE_SKIP,  CAUSE_AT_ONCE};
     const char *names[NAMES_MAX + ARRAY_LEN(always) + 1] = {0};
     size_t n = 0;
 
@@ -157,7 +162,8 @@ void refuse_word(struct comp *c, const struct diag_pos *pos, const char *word)
     FAIL(c, E_UNSUPPORTED, pos, "`%s` is not there yet", word);
 }
 
-void check_keys(struct comp *c, const struct conf_node *map, const char *const *known, const char *what)
+void check_keys(struct comp *c, const struct conf_node *map, const char *const *known,
+                const char *what)
 {
     for (const struct conf_node *n = map->first; n; n = n->next) {
         bool found = false;
@@ -235,7 +241,10 @@ static void compile_identity(struct comp *c, const struct conf_node *root)
     p->version = head_text(c, root, "version");
     if (!name)
         FAIL(c, E_INVALID, &root->pos, "the file does not begin with `procedure: NAME`");
-    else if (name->kind == CONF_SCALAR && strspn(name->text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != strlen(name->text))
+    else if (name->kind == CONF_SCALAR &&
+             strspn(name->text,
+                    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") !=
+                 strlen(name->text))
         FAIL(c, E_INVALID, &name->pos, "the name of a procedure has letters, digits, - _ and .");
 }
 
@@ -243,7 +252,8 @@ static void compile_identity(struct comp *c, const struct conf_node *root)
 static void compile_sequence(struct comp *c, const struct conf_node *root)
 {
     struct program *p = c->p;
-    const struct conf_node *before = conf_get(root, "before"), *steps = conf_get(root, "steps"), *at_end = conf_get(root, "at_end");
+    const struct conf_node *before = conf_get(root, "before"), *steps = conf_get(root, "steps"),
+                           *at_end = conf_get(root, "at_end");
 
     p->before = PROG_NONE;
     if (before) {
@@ -269,15 +279,18 @@ static void compile_sequence(struct comp *c, const struct conf_node *root)
 
 static void compile_file(struct comp *c, const struct conf_node *root)
 {
-    static const char *const keys[] = {"procedure", "title", "about", "version", "article", "needs", "parameters", "guards", "watch", "record", "on_power_loss", "before", "steps", "at_end",
-                                       "returns", NULL};
+    static const char *const keys[] = {"procedure", "title",  "about",         "version",
+                                       "article",   "needs",  "parameters",    "guards",
+                                       "watch",     "record", "on_power_loss", "before",
+                                       "steps",     "at_end", "returns",       NULL};
 
     c->root = root;
     check_keys(c, root, keys, "a procedure");
     compile_identity(c, root);
     compile_head(c, root);
     compile_parameters(c, root, NULL, 0);
-    if (conf_get(root, "record") && compile_record(c, conf_get(root, "record"), &c->first_record, &c->n_records)) {
+    if (conf_get(root, "record") &&
+        compile_record(c, conf_get(root, "record"), &c->first_record, &c->n_records)) {
         c->p->first_record = c->first_record;
         c->p->n_default_records = c->n_records;
     } else if (!conf_get(root, "record")) {
@@ -298,7 +311,8 @@ static void compile_file(struct comp *c, const struct conf_node *root)
     chamber_limits(c);
 }
 
-int program_compile(const struct compile_input *in, struct program *ret, struct open_list *ret_open, struct diag *reterr)
+int program_compile(const struct compile_input *in, struct program *ret, struct open_list *ret_open,
+                    struct diag *reterr)
 {
     struct program p = {.name = PROG_NONE};
     struct arena scratch;
@@ -320,7 +334,8 @@ int program_compile(const struct compile_input *in, struct program *ret, struct 
     c->p->n_files = 1;
     c->call[c->n_calls++] = c->p->files[0];
     if (!in->procedure->root || in->procedure->root->kind != CONF_MAP)
-        FAIL(c, E_SYNTAX, in->procedure->root ? &in->procedure->root->pos : NULL, "a procedure is a map that begins with `procedure: NAME`");
+        FAIL(c, E_SYNTAX, in->procedure->root ? &in->procedure->root->pos : NULL,
+             "a procedure is a map that begins with `procedure: NAME`");
     else
         compile_file(c, in->procedure->root);
     code = c->code;
@@ -339,7 +354,11 @@ int program_compile(const struct compile_input *in, struct program *ret, struct 
 int program_expr(struct program *p, const char *text, expr_id *ret, struct diag *reterr)
 {
     static const struct compile_input none;
-    struct src s = {.text = text, .n = strlen(text), .pos = {.file = "expression", .line = 1, .column = 1, .text = text}};
+    struct src s = {
+        .text = text,
+        .n = strlen(text),
+        .pos = {.file = "expression", .line = 1, .column = 1, .text = text}
+    };
     struct arena scratch;
     struct comp *c;
     struct parser ps;
@@ -360,7 +379,8 @@ int program_expr(struct program *p, const char *text, expr_id *ret, struct diag 
     for (uint16_t i = 0; i < p->n_regs; i++) {
         struct symbol *y = symbol_add(c, program_text(p, p->regs[i].name), SYM_REG);
 
-        y->t = (struct type){.dims = p->regs[i].dims, .point = p->regs[i].point, .text = p->regs[i].text};
+        y->t = (struct type){
+            .dims = p->regs[i].dims, .point = p->regs[i].point, .text = p->regs[i].text};
         y->reg = i;
     }
     parse_begin(&ps, c, &s, USE_ALL | USE_UNSET);

@@ -1,7 +1,9 @@
 /* procedures/engine/compile_priv.h - what the files of the compiler share.
  *
- * A text of the file with its place is a struct src; lex.c cuts it into tokens; expr.c and names.c make typed nodes (a tree in comp.node, children before parents);
- * emit.c turns a tree into stack code. params.c, guards.c, acts.c, verbs.c and flow.c read the YAML tree and fill the program's tables.
+ * A text of the file with its place is a struct src; lex.c cuts it into tokens; expr.c and names.c
+ * make typed nodes (a tree in comp.node, children before parents); emit.c turns a tree into stack
+ * code. params.c, guards.c, acts.c, verbs.c and flow.c read the YAML tree and fill the program's
+ * tables.
  */
 #ifndef PROCEDURES_ENGINE_COMPILE_PRIV_H
 #define PROCEDURES_ENGINE_COMPILE_PRIV_H
@@ -12,14 +14,14 @@
 enum {
     NODES_MAX = 2048,
     SYMBOLS_MAX = 320,
-    WORDS_MAX = 12,      /* options of a choice */
-    LIST_MAX = 256,      /* values of a list */
-    TURNS_MAX = 100000,  /* of one loop */
-    NEST_MAX = 40,       /* of parentheses, of steps */
+    WORDS_MAX = 12,     /* options of a choice */
+    LIST_MAX = 256,     /* values of a list */
+    TURNS_MAX = 100000, /* of one loop */
+    NEST_MAX = 40,      /* of parentheses, of steps */
     CALLS_MAX = 6,
-    FILES_MAX = 24,      /* files of a program; a file called twice counts twice */
-    SETS_MAX = 32,       /* --set options */
-    NAMES_MAX = 128,     /* names of ends, and places that ask for one */
+    FILES_MAX = 24,  /* files of a program; a file called twice counts twice */
+    SETS_MAX = 32,   /* --set options */
+    NAMES_MAX = 128, /* names of ends, and places that ask for one */
     TABLE_MAX = 16384,
     CODE_MAX = 131072,
     NAME_TEXT_MAX = 64,
@@ -38,7 +40,12 @@ struct src src_part(const struct src *s, size_t at, size_t n);
 /* Place of bytes [at, at + n) of s; valid until the next call with the same buf. */
 const struct diag_pos *src_pos(const struct src *s, size_t at, size_t n, struct diag_pos *buf);
 
-enum tok_kind { TOK_END, TOK_QTY, TOK_WORD, TOK_OP };
+enum tok_kind {
+    TOK_END,
+    TOK_QTY,
+    TOK_WORD,
+    TOK_OP
+};
 struct token {
     enum tok_kind kind;
     char op[3];
@@ -69,35 +76,40 @@ struct type {
 };
 #define NODE_NONE (-1)
 struct node {
-    uint8_t op;        /* enum insn_op; WINDOW and HOLD keep their operand in l until emitted */
-    uint8_t window;    /* enum window_kind */
+    uint8_t op;     /* enum insn_op; WINDOW and HOLD keep their operand in l until emitted */
+    uint8_t window; /* enum window_kind */
     bool over_step;
     uint16_t a;
     int16_t l, r;
     double v;
     struct type t;
-    uint32_t at, n;    /* in the source */
+    uint32_t at, n; /* in the source */
 };
 
-enum sym_kind { SYM_CONST, SYM_LIST, SYM_REG, SYM_LOOP };
+enum sym_kind {
+    SYM_CONST,
+    SYM_LIST,
+    SYM_REG,
+    SYM_LOOP
+};
 struct symbol {
     const char *name;
     enum sym_kind kind;
     bool live;
     struct type t;
-    double v;          /* SYM_CONST */
+    double v; /* SYM_CONST */
     reg_id reg;
     uint16_t list_first, list_n; /* SYM_LIST: in list_exprs */
-    double lo, hi;     /* SYM_LIST, SYM_LOOP: hull, for loops over constants */
+    double lo, hi;               /* SYM_LIST, SYM_LOOP: hull, for loops over constants */
 };
 
-struct flow {          /* which registers have a value here */
+struct flow { /* which registers have a value here */
     uint64_t set[2];
-    bool dead;         /* nothing comes here */
+    bool dead; /* nothing comes here */
 };
 struct open_block {
     block_id block;
-    struct flow left;  /* meet of all ways out */
+    struct flow left; /* meet of all ways out */
     unsigned symbols;
     uint16_t file;
 };
@@ -105,29 +117,35 @@ struct own_save {
     reg_id reg;
     double at_s;
 };
-struct asked_name {    /* `ended by X`, checked when all names are known */
+struct asked_name { /* `ended by X`, checked when all names are known */
     text_id name;
     struct diag_pos pos;
 };
 
 /* What one expression may use. */
-enum { USE_REGS = 1, USE_STEP = 2, USE_UNSET = 4, USE_ALL = USE_REGS | USE_STEP };
+enum {
+    USE_REGS = 1,
+    USE_STEP = 2,
+    USE_UNSET = 4,
+    USE_ALL = USE_REGS | USE_STEP
+};
 
 struct comp {
     struct program *p;
     const struct compile_input *in;
     struct open_list *open;
     struct diag *d;
-    struct diag_pos place;    /* of the step or guard under way */
-    int code;                 /* of the first error */
+    struct diag_pos place; /* of the step or guard under way */
+    int code;              /* of the first error */
     unsigned errors;
     bool open_station, open_article;
-    bool air_for_cell;        /* said once */
-    bool full;                /* a table overflowed: said once */
+    bool air_for_cell; /* said once */
+    bool full;         /* a table overflowed: said once */
     struct arena scratch;
-    uint32_t at;              /* index from the last table_grow */
-    uint32_t cap_steps, cap_blocks, cap_acts, cap_ends, cap_saves, cap_records, cap_measures, cap_templates, cap_questions, cap_endings, cap_regs, cap_exprs, cap_windows,
-        cap_guards, cap_watches, cap_lists, cap_code, cap_texts;
+    uint32_t at; /* index from the last table_grow */
+    uint32_t cap_steps, cap_blocks, cap_acts, cap_ends, cap_saves, cap_records, cap_measures,
+        cap_templates, cap_questions, cap_endings, cap_regs, cap_exprs, cap_windows, cap_guards,
+        cap_watches, cap_lists, cap_code, cap_texts;
     struct node node[NODES_MAX];
     unsigned n_nodes;
     struct symbol symbol[SYMBOLS_MAX];
@@ -142,13 +160,13 @@ struct comp {
     uint16_t first_record, n_records;
     struct own_save own[PROG_SAVES_MAX];
     unsigned n_own;
-    double own_after_s;       /* NaN: the step's own saves cannot be read */
+    double own_after_s; /* NaN: the step's own saves cannot be read */
     text_id end_name[NAMES_MAX];
     unsigned n_end_names;
     struct asked_name asked[NAMES_MAX];
     unsigned n_asked;
     bool in_at_end;
-    int end_v;                /* the end voltage of the act under way: X of `cell.voltage >= X` */
+    int end_v; /* the end voltage of the act under way: X of `cell.voltage >= X` */
     struct conf_doc *set_doc[SETS_MAX]; /* values given with --set */
     unsigned n_set_docs;
 };
@@ -156,14 +174,18 @@ struct comp {
 /* Count the error and say it. */
 int comp_note(struct comp *c, int code);
 #define FAIL(c, code, pos, ...) comp_note((c), diag_at((c)->d, (code), (pos), __VA_ARGS__))
-#define HINT(c, ...) diag_hint((c)->d, __VA_ARGS__)
+#define HINT(c, ...)            diag_hint((c)->d, __VA_ARGS__)
 void comp_open(struct comp *c, const char *fmt, ...) PRINTF(2, 3);
 
 text_id text_intern(struct comp *c, const char *text, size_t n);
 text_id text_str(struct comp *c, const char *text);
-/* Room for one more entry: the table, grown when it has to be; the entry's index in c->at. A table that is full says so once and gives its last entry again. */
+/* Room for one more entry: the table, grown when it has to be; the entry's index in c->at. A table
+ * that is full says so once and gives its last entry again. */
 void *table_grow(struct comp *c, void *table, uint32_t n, uint32_t *cap, size_t size, uint32_t max);
-#define TABLE_AT(c, field, count, cap, most) ((c)->p->field = table_grow((c), (c)->p->field, (c)->p->count, &(c)->cap, sizeof(*(c)->p->field), (most)), (c)->at)
+#define TABLE_AT(c, field, count, cap, most)                                                       \
+    ((c)->p->field =                                                                               \
+         table_grow((c), (c)->p->field, (c)->p->count, &(c)->cap, sizeof(*(c)->p->field), (most)), \
+     (c)->at)
 #define TABLE_ADD(c, field, most) TABLE_AT(c, field, n_##field, cap_##field, most)
 
 /* ---- Expressions (expr.c, names.c, emit.c) ---- */
@@ -179,10 +201,11 @@ struct parser {
 void parse_begin(struct parser *ps, struct comp *c, const struct src *src, unsigned use);
 int parse_condition(struct parser *ps); /* root, or NODE_NONE after a finding */
 int parse_sum(struct parser *ps);
-bool parse_word(struct parser *ps, const char *word);  /* takes it when it is there */
+bool parse_word(struct parser *ps, const char *word); /* takes it when it is there */
 bool parse_op(struct parser *ps, const char *op);
+bool parse_is_op(const struct parser *ps, const char *op);
 void parse_next(struct parser *ps);
-bool parse_end(struct parser *ps);      /* true at the end; else a finding */
+bool parse_end(struct parser *ps); /* true at the end; else a finding */
 bool parse_is_word(const struct parser *ps, const char *word);
 /* Words up to a keyword or the end, as one name; PROG_NONE after a finding. */
 text_id parse_name(struct parser *ps);
@@ -194,9 +217,10 @@ int node_chan(struct comp *c, chan_id chan);
 int node_op1(struct comp *c, enum insn_op op, int l, struct type t);
 int node_op2(struct comp *c, enum insn_op op, int l, int r, struct type t);
 bool node_is_const(const struct comp *c, int n);
-int node_window(struct comp *c, enum window_kind kind, int l, bool over_step, double span_s, struct type t);
+int node_window(struct comp *c, enum window_kind kind, int l, bool over_step, double span_s,
+                struct type t);
 int node_hold(struct comp *c, int l, double hold_s);
-#define TYPE_BOOL ((struct type){.boolean = true})
+#define TYPE_BOOL  ((struct type){.boolean = true})
 #define TYPE_OF(d) ((struct type){.dims = (d)})
 
 /* names.c */
@@ -215,21 +239,28 @@ chan_id setpoint_of(const struct comp *c, chan_id chan);
 const char *const *channel_names(struct comp *c, bool set);
 
 /* emit.c */
-/* What the compiler makes up stands at c->place and is called `source`; the others stand where they are written. */
+/* What the compiler makes up stands at c->place and is called `source`; the others stand where they
+ * are written. */
 expr_id expr_emit(struct comp *c, int root, const char *source);
 expr_id expr_emit_src(struct comp *c, int root, const struct src *s);
 expr_id expr_emit_node(struct comp *c, int root, const struct conf_node *n);
 /* Is it that quantity? Else a finding with `what`, `hint_unit` as in "mA". */
 bool type_want(struct comp *c, const struct src *s, int root, struct type want, const char *what);
-/* A C-rate needs the capacity, a current density the area: false after a finding when the article does not say it. */
+/* A C-rate needs the capacity, a current density the area: false after a finding when the article
+ * does not say it. */
 bool base_known(struct comp *c, int root, const struct diag_pos *pos);
-int convert_current(struct comp *c, int root); /* C-rate and current density become a current; other types are left */
+int convert_current(
+    struct comp *c,
+    int root); /* C-rate and current density become a current; other types are left */
 const char *type_name(const struct type *t, char *buf, size_t size);
 /* Whole scalar as a quantity of this type. PROG_NONE after a finding. */
-expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what);
-int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what);
+expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use,
+                const char *what);
+int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use,
+            const char *what);
 /* A constant of this type. */
-bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what, double *ret);
+bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what,
+              double *ret);
 /* [A] .. [B] from where ps stands; sides must be constant. */
 bool parse_range(struct parser *ps, struct type want, const char *what, struct range *ret);
 
@@ -237,8 +268,10 @@ bool parse_range(struct parser *ps, struct type want, const char *what, struct r
 
 /* params.c */
 void compile_head(struct comp *c, const struct conf_node *root); /* article and needs */
-/* `with`: what a call gives, in the words of the file whose symbols begin at caller_base; NULL: the main file, --set counts. */
-void compile_parameters(struct comp *c, const struct conf_node *root, const struct conf_node *with, unsigned caller_base);
+/* `with`: what a call gives, in the words of the file whose symbols begin at caller_base; NULL: the
+ * main file, --set counts. */
+void compile_parameters(struct comp *c, const struct conf_node *root, const struct conf_node *with,
+                        unsigned caller_base);
 void parameters_done(struct comp *c);
 void compile_roles(struct comp *c);
 void check_returns(struct comp *c, const struct conf_node *root);
@@ -247,21 +280,23 @@ void check_returns(struct comp *c, const struct conf_node *root);
 void compile_guards(struct comp *c, const struct conf_node *map, enum guard_source source);
 void compile_article_guards(struct comp *c);
 void compile_watches(struct comp *c, const struct conf_node *list);
-bool compile_record(struct comp *c, const struct conf_node *n, uint16_t *ret_first, uint16_t *ret_n);
+bool compile_record(struct comp *c, const struct conf_node *n, uint16_t *ret_first,
+                    uint16_t *ret_n);
 uint16_t default_record(struct comp *c); /* every 10 s */
 void chamber_limits(struct comp *c);
-bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level, text_id *ret_text);
+bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level,
+                 text_id *ret_text);
 void compile_power(struct comp *c, const struct conf_node *n);
 
 /* verbs.c, ends.c */
 struct verb_key {
     const char *name;
-    unsigned verbs;    /* bit per enum verb */
+    unsigned verbs; /* bit per enum verb */
     const char *help;
 };
 extern const struct verb_key verb_keys[]; /* ends with name == NULL */
 extern const char *const refused_verbs[];
-struct act_parts {     /* nodes of the `limits` of the act under way */
+struct act_parts { /* nodes of the `limits` of the act under way */
     int limit_lo, limit_hi;
 };
 struct act_limits {
@@ -289,7 +324,8 @@ void compile_end(struct comp *c, const struct conf_node *n);
 uint16_t template_add(struct comp *c, const struct conf_node *n);
 bool template_fill(struct comp *c, const struct src *s, struct template_text *ret);
 /* Unknown keys of a map, with "did you mean". */
-void check_keys(struct comp *c, const struct conf_node *map, const char *const *known, const char *what);
+void check_keys(struct comp *c, const struct conf_node *map, const char *const *known,
+                const char *what);
 void refuse_word(struct comp *c, const struct diag_pos *pos, const char *word);
 void declare_hidden(struct comp *c, const struct conf_node *n);
 void end_name_add(struct comp *c, text_id name);

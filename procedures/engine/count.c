@@ -86,6 +86,19 @@ static void take_edges(struct run *r)
     tail_clear(c);
 }
 
+/* A limit became smaller than the current that flowed: from the edge on it is known without a
+ * sample. */
+void count_limit(struct run *r, double lo_a, double hi_a)
+{
+    struct run_charge *c = &r->count;
+    double a = c->last_a, limited = fmax(lo_a, fmin(hi_a, a));
+
+    if (!c->valid || isnan(a) || c->open || c->close_at == NSEC_NEVER || !(fabs(limited - a) > 0.0))
+        return;
+    take_edges(r);
+    c->last_a = limited;
+}
+
 void count_edge(struct run *r, nsec stamp, bool closed)
 {
     struct run_charge *c = &r->count;

@@ -80,8 +80,13 @@ void run_derive(struct run *r, const struct program *p)
     r->derived.one_c_reg = PROG_NONE;
     if (p->role.current != CHAN_NONE && s->chan[p->role.current].group < s->n_groups)
         r->derived.cycler_group = s->chan[p->role.current].group;
-    for (uint16_t g = 0; g < s->n_groups; g++)
-        r->derived.group_stale[g] = nsec_from_s(s->group[g].stale_s);
+    for (uint16_t g = 0; g < s->n_groups; g++) {
+        double stale_s = s->group[g].stale_s, trip_s = s->group[g].trip_s;
+
+        r->derived.group_stale[g] = nsec_from_s(stale_s);
+        r->derived.group_trip[g] =
+            nsec_from_s(trip_s > 0.0 ? trip_s : (1 + STALE_TRIP_FACTOR) * stale_s);
+    }
     for (chan_id c = 0; c < s->n_chans; c++)
         r->derived.stale[c] = s->chan[c].group < s->n_groups
                                   ? r->derived.group_stale[s->chan[c].group]

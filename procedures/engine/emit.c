@@ -1,4 +1,5 @@
-/* procedures/engine/emit.c - nodes, their types, and the stack code they become. Constants are folded when nodes are made, so that bounds can be seen. */
+/* procedures/engine/emit.c - nodes, their types, and the stack code they become. Constants are
+ * folded when nodes are made, so that bounds can be seen. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -21,14 +22,21 @@ int node_add(struct comp *c, struct node n)
 
 int node_const(struct comp *c, double v, struct type t)
 {
-    return node_add(c, (struct node){.op = INSN_CONST, .l = NODE_NONE, .r = NODE_NONE, .v = v, .t = t});
+    return node_add(
+        c, (struct node){.op = INSN_CONST, .l = NODE_NONE, .r = NODE_NONE, .v = v, .t = t});
 }
 
 int node_chan(struct comp *c, chan_id chan)
 {
     const struct chan_kind_info *k = chan_kind_info(c->p->station.chan[chan].kind);
 
-    return node_add(c, (struct node){.op = INSN_CHAN, .a = chan, .l = NODE_NONE, .r = NODE_NONE, .t = {.dims = k->dims, .point = k->point}});
+    return node_add(c, (struct node){
+                           .op = INSN_CHAN,
+                           .a = chan,
+                           .l = NODE_NONE,
+                           .r = NODE_NONE,
+                           .t = {.dims = k->dims, .point = k->point}
+    });
 }
 
 bool node_is_const(const struct comp *c, int n)
@@ -72,7 +80,12 @@ int node_op1(struct comp *c, enum insn_op op, int l, struct type t)
 
     if (node_is_const(c, l) && fold1(op, c->node[l].v, &v))
         return node_const(c, v, t);
-    return node_add(c, (struct node){.op = (uint8_t)op, .l = (int16_t)l, .r = NODE_NONE, .t = t, .at = c->node[l].at, .n = c->node[l].n});
+    return node_add(c, (struct node){.op = (uint8_t)op,
+                                     .l = (int16_t)l,
+                                     .r = NODE_NONE,
+                                     .t = t,
+                                     .at = c->node[l].at,
+                                     .n = c->node[l].n});
 }
 
 int node_op2(struct comp *c, enum insn_op op, int l, int r, struct type t)
@@ -80,18 +93,42 @@ int node_op2(struct comp *c, enum insn_op op, int l, int r, struct type t)
     double v;
 
     if (node_is_const(c, l) && node_is_const(c, r) && fold2(op, c->node[l].v, c->node[r].v, &v))
-        return node_add(c, (struct node){.op = INSN_CONST, .l = NODE_NONE, .r = NODE_NONE, .v = v, .t = t, .at = c->node[l].at, .n = c->node[l].n});
-    return node_add(c, (struct node){.op = (uint8_t)op, .l = (int16_t)l, .r = (int16_t)r, .t = t, .at = c->node[l].at, .n = c->node[l].n});
+        return node_add(c, (struct node){.op = INSN_CONST,
+                                         .l = NODE_NONE,
+                                         .r = NODE_NONE,
+                                         .v = v,
+                                         .t = t,
+                                         .at = c->node[l].at,
+                                         .n = c->node[l].n});
+    return node_add(c, (struct node){.op = (uint8_t)op,
+                                     .l = (int16_t)l,
+                                     .r = (int16_t)r,
+                                     .t = t,
+                                     .at = c->node[l].at,
+                                     .n = c->node[l].n});
 }
 
-int node_window(struct comp *c, enum window_kind kind, int l, bool over_step, double span_s, struct type t)
+int node_window(struct comp *c, enum window_kind kind, int l, bool over_step, double span_s,
+                struct type t)
 {
-    return node_add(c, (struct node){.op = INSN_WINDOW, .window = (uint8_t)kind, .over_step = over_step, .l = (int16_t)l, .r = NODE_NONE, .v = span_s, .t = t});
+    return node_add(c, (struct node){.op = INSN_WINDOW,
+                                     .window = (uint8_t)kind,
+                                     .over_step = over_step,
+                                     .l = (int16_t)l,
+                                     .r = NODE_NONE,
+                                     .v = span_s,
+                                     .t = t});
 }
 
 int node_hold(struct comp *c, int l, double hold_s)
 {
-    return node_add(c, (struct node){.op = INSN_HOLD, .l = (int16_t)l, .r = NODE_NONE, .v = hold_s, .t = TYPE_BOOL, .at = c->node[l].at, .n = c->node[l].n});
+    return node_add(c, (struct node){.op = INSN_HOLD,
+                                     .l = (int16_t)l,
+                                     .r = NODE_NONE,
+                                     .v = hold_s,
+                                     .t = TYPE_BOOL,
+                                     .at = c->node[l].at,
+                                     .n = c->node[l].n});
 }
 
 /* ---- Types ---- */
@@ -125,7 +162,10 @@ int convert_current(struct comp *c, int root)
         return root;
     x = c->node[root];
     if (dims_equal(x.t.dims, DIMS_CRATE))
-        k = node_add(c, (struct node){.op = INSN_ONE_C, .l = NODE_NONE, .r = NODE_NONE, .t = {.dims = {.a = 1, .crate = -1}}});
+        k = node_add(c, (struct node){.op = INSN_ONE_C,
+                                      .l = NODE_NONE,
+                                      .r = NODE_NONE,
+                                      .t = {.dims = {.a = 1, .crate = -1}}});
     else if (dims_equal(x.t.dims, DIMS_CURRENT_DENSITY) && !isnan(c->p->area_m2))
         k = node_const(c, c->p->area_m2, TYPE_OF(DIMS_AREA));
     else if (dims_equal(x.t.dims, DIMS_CURRENT_DENSITY) && c->open_article)
@@ -143,7 +183,8 @@ int convert_current(struct comp *c, int root)
 bool base_known(struct comp *c, int root, const struct diag_pos *pos)
 {
     struct dims d = c->node[root].t.dims;
-    bool rate = dims_equal(d, DIMS_CRATE) && isnan(c->p->capacity_c), density = dims_equal(d, DIMS_CURRENT_DENSITY) && isnan(c->p->area_m2);
+    bool rate = dims_equal(d, DIMS_CRATE) && isnan(c->p->capacity_c),
+         density = dims_equal(d, DIMS_CURRENT_DENSITY) && isnan(c->p->area_m2);
     const char *what = rate ? "capacity" : "area";
 
     if (!rate && !density)
@@ -152,8 +193,10 @@ bool base_known(struct comp *c, int root, const struct diag_pos *pos)
         comp_open(c, "article.%s", what);
         return true;
     }
-    FAIL(c, E_INVALID, pos, "a %s needs the %s of the article, and %s does not say it", rate ? "C-rate" : "current density", what, c->in->article ? c->in->article->name : "it");
-    HINT(c, "add %s to the article, or write a current", rate ? "capacity: 9.6 mAh" : "area: 2 cm^2");
+    FAIL(c, E_INVALID, pos, "a %s needs the %s of the article, and %s does not say it",
+         rate ? "C-rate" : "current density", what, c->in->article ? c->in->article->name : "it");
+    HINT(c, "add %s to the article, or write a current",
+         rate ? "capacity: 9.6 mAh" : "area: 2 cm^2");
     return false;
 }
 
@@ -162,7 +205,16 @@ static const char *example_unit(struct type t)
     static const struct {
         struct dims dims;
         const char *unit;
-    } units[] = {{DIM_VOLTAGE, "V"}, {DIM_CURRENT, "mA"}, {DIM_TIME, "s"}, {DIM_PRESSURE, "MPa"}, {DIM_CHARGE, "mAh"}, {DIM_FORCE, "N"}, {DIM_RESISTANCE, "ohm"}, {DIM_POWER, "W"}};
+    } units[] = {
+        {DIM_VOLTAGE,    "V"  },
+        {DIM_CURRENT,    "mA" },
+        {DIM_TIME,       "s"  },
+        {DIM_PRESSURE,   "MPa"},
+        {DIM_CHARGE,     "mAh"},
+        {DIM_FORCE,      "N"  },
+        {DIM_RESISTANCE, "ohm"},
+        {DIM_POWER,      "W"  }
+    };
 
     if (dims_equal(t.dims, DIMS_TEMPERATURE))
         return t.point ? "degC" : "K";
@@ -180,9 +232,11 @@ bool type_want(struct comp *c, const struct src *s, int root, struct type want, 
 
     if (x->t.any || (want.boolean && x->t.boolean))
         return true;
-    if (!want.boolean && !x->t.boolean && !x->t.words && !x->t.text && dims_equal(x->t.dims, want.dims) && x->t.point == want.point)
+    if (!want.boolean && !x->t.boolean && !x->t.words && !x->t.text &&
+        dims_equal(x->t.dims, want.dims) && x->t.point == want.point)
         return true;
-    FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is %s, but this is %s", what, type_name(&want, a, sizeof(a)), type_name(&x->t, b, sizeof(b)));
+    FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is %s, but this is %s", what,
+         type_name(&want, a, sizeof(a)), type_name(&x->t, b, sizeof(b)));
     size_t digits = x->at < s->n ? strspn(s->text + x->at, "-.0123456789") : 0;
     const char *unit = example_unit(want);
 
@@ -213,7 +267,9 @@ static void put(struct emitter *e, enum insn_op op, uint16_t a, double v, int ch
 
 static uint64_t group_bit(const struct program *p, chan_id chan)
 {
-    return chan != CHAN_NONE && p->station.chan[chan].group < 64 ? UINT64_C(1) << p->station.chan[chan].group : 0;
+    return chan != CHAN_NONE && p->station.chan[chan].group < 64
+               ? UINT64_C(1) << p->station.chan[chan].group
+               : 0;
 }
 
 static uint64_t insn_groups(const struct emitter *e, enum insn_op op, uint16_t a)
@@ -261,7 +317,8 @@ static uint64_t insn_groups(const struct emitter *e, enum insn_op op, uint16_t a
     return 0;
 }
 
-/* Windows over the same thing share one, so that a loop over steps does not use them up. Their code was emitted before. */
+/* Windows over the same thing share one, so that a loop over steps does not use them up. Their code
+ * was emitted before. */
 static uint16_t window_index(struct comp *c, const struct node *n, expr_id inner)
 {
     struct program *p = c->p;
@@ -271,7 +328,8 @@ static uint16_t window_index(struct comp *c, const struct node *n, expr_id inner
     for (uint16_t w = 0; w < p->n_windows; w++) {
         const struct window *old = &p->windows[w];
         const struct expr *b = &p->exprs[old->expr];
-        bool same = old->kind == n->window && old->over_step == n->over_step && old->span_s <= n->v && old->span_s >= n->v && a->n == b->n;
+        bool same = old->kind == n->window && old->over_step == n->over_step &&
+                    old->span_s <= n->v && old->span_s >= n->v && a->n == b->n;
 
         for (uint16_t k = 0; same && k < a->n; k++) {
             const struct insn *x = &p->code[a->start + k], *y = &p->code[b->start + k];
@@ -282,7 +340,8 @@ static uint16_t window_index(struct comp *c, const struct node *n, expr_id inner
             return w;
     }
     i = TABLE_ADD(c, windows, PROG_WINDOWS_MAX);
-    p->windows[i] = (struct window){.kind = n->window, .over_step = n->over_step, .expr = inner, .span_s = n->v};
+    p->windows[i] = (struct window){
+        .kind = n->window, .over_step = n->over_step, .expr = inner, .span_s = n->v};
     p->n_windows = (uint16_t)(i + 1);
     return (uint16_t)i;
 }
@@ -376,7 +435,8 @@ static struct diag_pos keep_place(struct comp *c, const struct diag_pos *pos)
     return kept;
 }
 
-static expr_id emit_tree(struct comp *c, int root, const char *source, size_t n, const struct diag_pos *pos)
+static expr_id emit_tree(struct comp *c, int root, const char *source, size_t n,
+                         const struct diag_pos *pos)
 {
     struct program *p = c->p;
     struct emitter e = {.c = c};
@@ -427,7 +487,8 @@ expr_id expr_emit_node(struct comp *c, int root, const struct conf_node *n)
 
 /* ---- Whole scalars ---- */
 
-int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what)
+int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use,
+            const char *what)
 {
     struct src s = src_value(n);
     struct parser ps;
@@ -449,14 +510,16 @@ int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigne
     return root != NODE_NONE && type_want(c, &s, root, want, what) ? root : NODE_NONE;
 }
 
-expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use, const char *what)
+expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use,
+                const char *what)
 {
     int root = node_of(c, n, want, use, what);
 
     return expr_emit_node(c, root, n);
 }
 
-bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what, double *ret)
+bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what,
+              double *ret)
 {
     int root = node_of(c, n, want, 0, what);
 
@@ -487,10 +550,13 @@ static bool range_side(struct parser *ps, struct type want, const char *what, do
         return false;
     const struct node x = c->node[n];
 
-    if (!x.t.any && !want.any && dims_equal(x.t.dims, DIMS_NONE) && !dims_equal(want.dims, DIMS_NONE) && x.op == INSN_CONST && !x.t.boolean) {
+    if (!x.t.any && !want.any && dims_equal(x.t.dims, DIMS_NONE) &&
+        !dims_equal(want.dims, DIMS_NONE) && x.op == INSN_CONST && !x.t.boolean) {
         char buf[48];
 
-        parse_fail(ps, E_UNIT, x.at, x.n, "%s: %.*s has no unit; it is %s", what, (int)(x.n < 30 ? x.n : 30), ps->src->text + x.at, type_name(&want, buf, sizeof(buf)));
+        parse_fail(ps, E_UNIT, x.at, x.n, "%s: %.*s has no unit; it is %s", what,
+                   (int)(x.n < 30 ? x.n : 30), ps->src->text + x.at,
+                   type_name(&want, buf, sizeof(buf)));
         HINT(c, "both ends carry their unit, as in 2 V .. 4 V");
         return false;
     }

@@ -1,6 +1,7 @@
 /* procedures/engine/ends.c - how an act ends, and what it keeps.
  *
- * Ends stand in the order of the file: `until`, `taper`, `stop`, and last the limit; when two come true in one sample the first wins. */
+ * Ends stand in the order of the file: `until`, `taper`, `stop`, and last the limit; when two come
+ * true in one sample the first wins. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -27,10 +28,12 @@ static void end_put(struct comp *c, struct act *a, struct end e, const struct di
 
 static bool is_chan(const struct comp *c, int n, chan_id chan)
 {
-    return n != NODE_NONE && chan != CHAN_NONE && c->node[n].op == INSN_CHAN && c->node[n].a == chan;
+    return n != NODE_NONE && chan != CHAN_NONE && c->node[n].op == INSN_CHAN &&
+           c->node[n].a == chan;
 }
 
-/* X of `cell.voltage >= X` (charge) or `<= X` (discharge) at the top of a condition; NODE_NONE: it says nothing. */
+/* X of `cell.voltage >= X` (charge) or `<= X` (discharge) at the top of a condition; NODE_NONE: it
+ * says nothing. */
 static int end_voltage(const struct comp *c, int n, int direction)
 {
     const struct node *x = &c->node[n];
@@ -59,7 +62,9 @@ static int end_voltage(const struct comp *c, int n, int direction)
 
 static bool is_current(const struct comp *c, int n)
 {
-    return n != NODE_NONE && (is_chan(c, n, c->p->role.current) || (c->node[n].op == INSN_ABS && is_chan(c, c->node[n].l, c->p->role.current)));
+    return n != NODE_NONE &&
+           (is_chan(c, n, c->p->role.current) ||
+            (c->node[n].op == INSN_ABS && is_chan(c, c->node[n].l, c->p->role.current)));
 }
 
 /* The comparison `current < X` anywhere in a condition. */
@@ -81,7 +86,8 @@ static int bare_taper(const struct comp *c, int n)
 /* ---- until, stop ---- */
 
 /* CONDITION [as NAME]. False after a finding. */
-static bool end_condition(struct comp *c, const struct act *a, const struct conf_node *n, struct end *e)
+static bool end_condition(struct comp *c, const struct act *a, const struct conf_node *n,
+                          struct end *e)
 {
     struct src s = src_value(n);
     struct parser ps;
@@ -95,7 +101,8 @@ static bool end_condition(struct comp *c, const struct act *a, const struct conf
     }
     parse_begin(&ps, c, &s, USE_ALL);
     root = parse_condition(&ps);
-    if (root == NODE_NONE || (!parse_is_word(&ps, "as") && !parse_end(&ps)) || !type_want(c, &s, root, TYPE_BOOL, "an end"))
+    if (root == NODE_NONE || (!parse_is_word(&ps, "as") && !parse_end(&ps)) ||
+        !type_want(c, &s, root, TYPE_BOOL, "an end"))
         return false;
     cut = ps.tok.at;
     while (cut > 0 && s.text[cut - 1] == ' ')
@@ -109,11 +116,14 @@ static bool end_condition(struct comp *c, const struct act *a, const struct conf
     }
     if (!parse_end(&ps))
         return false;
-    bare = a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_HOLD ? bare_taper(c, root) : NODE_NONE;
+    bare = a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_HOLD
+               ? bare_taper(c, root)
+               : NODE_NONE;
     if (bare != NODE_NONE) {
         const struct node *x = &c->node[bare], *limit = &c->node[is_current(c, x->l) ? x->r : x->l];
 
-        FAIL(c, E_INVALID, src_pos(&s, x->at, x->n, &pos), "a bare current is below this before the step has begun");
+        FAIL(c, E_INVALID, src_pos(&s, x->at, x->n, &pos),
+             "a bare current is below this before the step has begun");
         HINT(c, "write taper: %.*s", (int)(limit->n < 40 ? limit->n : 40), s.text + limit->at);
         return false;
     }
@@ -156,7 +166,8 @@ static void compile_stop(struct comp *c, struct act *a, const struct conf_node *
             FAIL(c, E_INVALID, &n->pos, "a stop rule needs `when`");
             return;
         }
-        if (after && const_of(c, after, TYPE_OF(DIMS_TIME), "after", &e.after_s) && !(e.after_s >= 0.0 && e.after_s < 1e9))
+        if (after && const_of(c, after, TYPE_OF(DIMS_TIME), "after", &e.after_s) &&
+            !(e.after_s >= 0.0 && e.after_s < 1e9))
             FAIL(c, E_RANGE, &after->pos, "the time is out of range");
         if (as && as->kind == CONF_SCALAR)
             e.name = text_str(c, as->text);
@@ -184,10 +195,15 @@ static double cv_tolerance(const struct comp *c)
 
 static int in_cv(struct comp *c)
 {
-    return node_add(c, (struct node){.op = INSN_IN_CV, .l = NODE_NONE, .r = NODE_NONE, .v = cv_tolerance(c), .t = TYPE_BOOL});
+    return node_add(c, (struct node){.op = INSN_IN_CV,
+                                     .l = NODE_NONE,
+                                     .r = NODE_NONE,
+                                     .v = cv_tolerance(c),
+                                     .t = TYPE_BOOL});
 }
 
-static void compile_taper(struct comp *c, struct act *a, const struct conf_node *map, const struct conf_node *n)
+static void compile_taper(struct comp *c, struct act *a, const struct conf_node *map,
+                          const struct conf_node *n)
 {
     const struct type current = TYPE_OF(DIMS_CURRENT);
     struct end e = {.name = CAUSE_TAPER, .cause = CAUSE_TAPER};
@@ -230,7 +246,9 @@ static int at_either_limit(struct comp *c, const struct act_limits *limits)
             continue;
         v = node_chan(c, c->p->role.voltage);
         x = node_const(c, side ? limit - tol : limit + tol, TYPE_OF(DIMS_VOLTAGE));
-        x = v == NODE_NONE || x == NODE_NONE ? NODE_NONE : node_op2(c, side ? INSN_GE : INSN_LE, v, x, TYPE_BOOL);
+        x = v == NODE_NONE || x == NODE_NONE
+                ? NODE_NONE
+                : node_op2(c, side ? INSN_GE : INSN_LE, v, x, TYPE_BOOL);
         n = n == NODE_NONE ? x : x == NODE_NONE ? n : node_op2(c, INSN_OR, n, x, TYPE_BOOL);
     }
     return n;
@@ -243,12 +261,16 @@ static double limit_value(const struct program *p, expr_id e, double other)
 
 static void compile_limit_end(struct comp *c, struct act *a, const struct conf_node *map)
 {
-    const struct act_limits limits = {limit_value(c->p, a->v_lo, c->p->v_lo), limit_value(c->p, a->v_hi, c->p->v_hi)};
+    const struct act_limits limits = {limit_value(c->p, a->v_lo, c->p->v_lo),
+                                      limit_value(c->p, a->v_hi, c->p->v_hi)};
     bool skip = a->at_limit == LIMIT_SKIP;
-    struct end e = {.name = skip ? CAUSE_SKIP : CAUSE_LIMIT, .cause = skip ? CAUSE_SKIP : CAUSE_LIMIT};
+    struct end e = {.name = skip ? CAUSE_SKIP : CAUSE_LIMIT,
+                    .cause = skip ? CAUSE_SKIP : CAUSE_LIMIT};
     int n;
 
-    if (a->at_limit == LIMIT_CLIP || (!conf_get(map, "limits") && a->verb != VERB_PULSE && a->verb != VERB_CURRENT) || c->p->role.voltage == CHAN_NONE)
+    if (a->at_limit == LIMIT_CLIP ||
+        (!conf_get(map, "limits") && a->verb != VERB_PULSE && a->verb != VERB_CURRENT) ||
+        c->p->role.voltage == CHAN_NONE)
         return;
     n = a->verb == VERB_CURRENT ? at_either_limit(c, &limits) : in_cv(c);
     if (n == NODE_NONE)
@@ -259,7 +281,8 @@ static void compile_limit_end(struct comp *c, struct act *a, const struct conf_n
 
 void compile_ends(struct comp *c, struct act *a, const struct conf_node *map, text_id as)
 {
-    const struct conf_node *until = conf_get(map, "until"), *taper = conf_get(map, "taper"), *stop = conf_get(map, "stop");
+    const struct conf_node *until = conf_get(map, "until"), *taper = conf_get(map, "taper"),
+                           *stop = conf_get(map, "stop");
     bool list = stop && stop->kind == CONF_SEQ;
 
     if (as != PROG_NONE)
@@ -270,7 +293,8 @@ void compile_ends(struct comp *c, struct act *a, const struct conf_node *map, te
         compile_taper(c, a, map, taper);
     for (const struct conf_node *i = list ? stop->first : stop; i; i = list ? i->next : NULL)
         compile_stop(c, a, i);
-    if (a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_PULSE || a->verb == VERB_CURRENT)
+    if (a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_PULSE ||
+        a->verb == VERB_CURRENT)
         compile_limit_end(c, a, map);
 }
 
@@ -279,7 +303,9 @@ void compile_ends(struct comp *c, struct act *a, const struct conf_node *map, te
 /* A charge that becomes the base of C: coulombs an hour. */
 static int one_c_of(struct comp *c, const struct conf_node *n, int root)
 {
-    const struct type base = {.dims = {.a = 1, .crate = -1}};
+    const struct type base = {
+        .dims = {.a = 1, .crate = -1}
+    };
     struct src s = src_value(n);
     int hour;
 
@@ -336,7 +362,8 @@ void compile_let_map(struct comp *c, const struct conf_node *map, unsigned use)
 
         c->n_nodes = 0;
         root = save_value(c, i, use, &at_s);
-        reg = reg_target(c, &name, root == NODE_NONE ? (struct type){.any = true} : c->node[root].t);
+        reg =
+            reg_target(c, &name, root == NODE_NONE ? (struct type){.any = true} : c->node[root].t);
         if (!isnan(at_s))
             FAIL(c, E_INVALID, &i->pos, "`at` is for what a step saves");
         if (reg == PROG_NONE)
@@ -357,7 +384,8 @@ void compile_saves(struct comp *c, struct act *a, const struct conf_node *map)
         struct src name = src_key(i);
         double at_s;
         int root = save_value(c, i, USE_ALL, &at_s);
-        reg_id reg = reg_target(c, &name, root == NODE_NONE ? (struct type){.any = true} : c->node[root].t);
+        reg_id reg =
+            reg_target(c, &name, root == NODE_NONE ? (struct type){.any = true} : c->node[root].t);
         uint32_t k;
 
         if (reg == PROG_NONE)

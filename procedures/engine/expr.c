@@ -1,139 +1,19 @@
 /* procedures/engine/expr.c - recursive descent over one expression, making typed nodes.
  *
- *     condition: or [for TIME]         or: and {or and}       and: not {and not}        not: [not] comparison
- *     comparison: sum [< <= > >= == != sum | within sum [of sum] | is WORD | ended by NAME]
- *     sum: product {+ - product}       product: unary {* / mod unary}                   unary: [-] primary
+ *     condition: or [for TIME]         or: and {or and}       and: not {and not}        not: [not]
+ * comparison comparison: sum [< <= > >= == != sum | within sum [of sum] | is WORD | ended by NAME]
+ *     sum: product {+ - product}       product: unary {* / mod unary}                   unary: [-]
+ * primary
  *
- * Dimensions are settled here, node by node, so that a message can point at the two sides that do not fit. A place on the temperature scale and a difference of
- * temperatures are two types: point - point is a difference, point + difference a point, and nothing else is allowed with a point. */
+ * Dimensions are settled here, node by node, so that a message can point at the two sides that do
+ * not fit. A place on the temperature scale and a difference of temperatures are two types: point -
+ * point is a difference, point + difference a point, and nothing else is allowed with a point. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
 
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
-
-/* ---- The parser's hands ---- */
-
-int parse_fail(struct parser *ps, int code, size_t at, size_t n, const char *fmt, ...)
-{
-    char text[DIAG_TEXT_MAX];
-    struct diag_pos pos;
-    va_list ap;
-
-    if (ps->failed)
-        return NODE_NONE;
-    ps->failed = true;
-    va_start(ap, fmt);
-    if (vsnprintf(text, sizeof(text), fmt, ap) < 0)
-        text[0] = '\0';
-    va_end(ap);
-    FAIL(ps->c, code, src_pos(ps->src, at, n, &pos), "%s", text);
-    ps->tok = (struct token){.kind = TOK_END, .at = ps->src->n};
-    return NODE_NONE;
-}
-
-void parse_next(struct parser *ps)
-{
-    int rc;
-
-    if (ps->failed)
-        return;
-    rc = lex_next(&ps->lx, &ps->tok, ps->c->d);
-    if (rc < 0) {
-        comp_note(ps->c, rc);
-        ps->failed = true;
-        ps->tok = (struct token){.kind = TOK_END, .at = ps->src->n};
-    }
-}
-
-void parse_begin(struct parser *ps, struct comp *c, const struct src *src, unsigned use)
-{
-    *ps = (struct parser){.c = c, .src = src, .lx = {.src = src}, .use = use};
-    parse_next(ps);
-}
-
-bool parse_is_word(const struct parser *ps, const char *word)
-{
-    return ps->tok.kind == TOK_WORD && strlen(word) == ps->tok.n && memcmp(ps->src->text + ps->tok.at, word, ps->tok.n) == 0;
-}
-
-bool parse_word(struct parser *ps, const char *word)
-{
-    if (!parse_is_word(ps, word))
-        return false;
-    parse_next(ps);
-    return true;
-}
-
-static bool is_op(const struct parser *ps, const char *op)
-{
-    return ps->tok.kind == TOK_OP && strcmp(ps->tok.op, op) == 0;
-}
-
-bool parse_op(struct parser *ps, const char *op)
-{
-    if (!is_op(ps, op))
-        return false;
-    parse_next(ps);
-    return true;
-}
-
-/* `withine 0.5 K`, `adn`: a word that nearly is one of the grammar's. */
-static const char *near_keyword(const struct parser *ps)
-{
-    static const char *const words[] = {"and", "or", "for", "within", "of", "over", "at", "as", "is", "by", "mod", "else", "where", "then", NULL};
-    char word[16];
-
-    if (ps->tok.kind != TOK_WORD || ps->tok.n >= sizeof(word))
-        return NULL;
-    memcpy(word, ps->src->text + ps->tok.at, ps->tok.n);
-    word[ps->tok.n] = '\0';
-    for (size_t i = 0; words[i]; i++)
-        if (str_distance(word, words[i], 1) <= 1)
-            return words[i];
-    return NULL;
-}
-
-bool parse_end(struct parser *ps)
-{
-    size_t left = ps->src->n - ps->tok.at;
-    const char *near;
-
-    if (ps->failed)
-        return false;
-    if (ps->tok.kind == TOK_END)
-        return true;
-    near = near_keyword(ps);
-    parse_fail(ps, E_SYNTAX, ps->tok.at, near ? ps->tok.n : left, "the expression ends before '%.*s'", (int)(left < 60 ? left : 60), ps->src->text + ps->tok.at);
-    if (near)
-        HINT(ps->c, "did you mean %s?", near);
-    return false;
-}
-
-text_id parse_name(struct parser *ps)
-{
-    static const char *const stops[] = {"and", "or", "for"};
-    size_t from = ps->tok.at, to = from;
-
-    while (ps->tok.kind == TOK_WORD || ps->tok.kind == TOK_QTY) {
-        for (size_t i = 0; i < ARRAY_LEN(stops); i++)
-            if (to > from && parse_is_word(ps, stops[i]))
-                goto done;
-        to = ps->tok.at + ps->tok.n;
-        parse_next(ps);
-    }
-done:
-    if (ps->failed)
-        return PROG_NONE;
-    if (to == from || to - from > NAME_TEXT_MAX) {
-        parse_fail(ps, E_SYNTAX, from, to - from, to == from ? "a name is missing" : "the name is too long");
-        return PROG_NONE;
-    }
-    return text_intern(ps->c, ps->src->text + from, to - from);
-}
 
 /* ---- Types of operations ---- */
 
@@ -154,19 +34,29 @@ static int clash(struct parser *ps, int l, int r, const char *verb)
     char a[48], b[48];
     bool scale = is_temperature(&left->t) && is_temperature(&right->t);
 
-    parse_fail(ps, E_UNIT, right->at, right->n, "%s %s and %s", verb, type_name(&left->t, a, sizeof(a)), type_name(&right->t, b, sizeof(b)));
+    parse_fail(ps, E_UNIT, right->at, right->n, "%s %s and %s", verb,
+               type_name(&left->t, a, sizeof(a)), type_name(&right->t, b, sizeof(b)));
     if (scale)
         HINT(ps->c, "a place on the scale is written in degC, a difference in K");
     else if (right->op == INSN_CONST && !right->t.boolean) {
         static const struct {
             struct dims dims;
             const char *unit;
-        } units[] = {{DIM_VOLTAGE, "V"}, {DIM_CURRENT, "A"}, {DIM_TIME, "s"}, {DIM_PRESSURE, "MPa"}, {DIM_CHARGE, "mAh"}, {DIM_TEMPERATURE, "degC"}, {DIM_FORCE, "N"}};
+        } units[] = {
+            {DIM_VOLTAGE,     "V"   },
+            {DIM_CURRENT,     "A"   },
+            {DIM_TIME,        "s"   },
+            {DIM_PRESSURE,    "MPa" },
+            {DIM_CHARGE,      "mAh" },
+            {DIM_TEMPERATURE, "degC"},
+            {DIM_FORCE,       "N"   }
+        };
         size_t digits = strspn(ps->src->text + right->at, "-.0123456789");
 
         for (size_t i = 0; i < ARRAY_LEN(units); i++)
             if (digits > 0 && digits < 24 && dims_equal(units[i].dims, left->t.dims))
-                HINT(ps->c, "did you mean %.*s %s?", (int)digits, ps->src->text + right->at, i == 5 && !left->t.point ? "K" : units[i].unit);
+                HINT(ps->c, "did you mean %.*s %s?", (int)digits, ps->src->text + right->at,
+                     i == 5 && !left->t.point ? "K" : units[i].unit);
     }
     return NODE_NONE;
 }
@@ -177,7 +67,8 @@ static bool is_number(struct parser *ps, int n, const char *what)
 
     if (!x->t.boolean && !x->t.words && !x->t.text)
         return true;
-    parse_fail(ps, E_UNIT, x->at, x->n, "%s needs a number; this is %s", what, x->t.boolean ? "a condition" : "a word");
+    parse_fail(ps, E_UNIT, x->at, x->n, "%s needs a number; this is %s", what,
+               x->t.boolean ? "a condition" : "a word");
     return false;
 }
 
@@ -208,12 +99,15 @@ static int spanned(struct parser *ps, int n, int l, int r)
 static bool match_rates(struct parser *ps, int *l, int *r)
 {
     struct dims dl = node_at(ps, *l)->t.dims, dr = node_at(ps, *r)->t.dims;
-    int *rate = dims_equal(dl, DIMS_CRATE) && dims_equal(dr, DIMS_CURRENT) ? l : dims_equal(dr, DIMS_CRATE) && dims_equal(dl, DIMS_CURRENT) ? r : NULL;
+    int *rate = dims_equal(dl, DIMS_CRATE) && dims_equal(dr, DIMS_CURRENT)   ? l
+                : dims_equal(dr, DIMS_CRATE) && dims_equal(dl, DIMS_CURRENT) ? r
+                                                                             : NULL;
     struct diag_pos pos;
 
     if (!rate)
         return true;
-    if (!base_known(ps->c, *rate, src_pos(ps->src, node_at(ps, *rate)->at, node_at(ps, *rate)->n, &pos))) {
+    if (!base_known(ps->c, *rate,
+                    src_pos(ps->src, node_at(ps, *rate)->at, node_at(ps, *rate)->n, &pos))) {
         ps->failed = true;
         return false;
     }
@@ -225,7 +119,8 @@ static int make_sum(struct parser *ps, bool minus, int l, int r)
 {
     struct type a, b, t;
 
-    if (!is_number(ps, l, minus ? "a difference" : "a sum") || !is_number(ps, r, minus ? "a difference" : "a sum"))
+    if (!is_number(ps, l, minus ? "a difference" : "a sum") ||
+        !is_number(ps, r, minus ? "a difference" : "a sum"))
         return NODE_NONE;
     if (!match_rates(ps, &l, &r))
         return NODE_NONE;
@@ -254,19 +149,22 @@ static int make_product(struct parser *ps, enum insn_op op, int l, int r)
         if (!is_number(ps, side[i], op == INSN_DIV ? "a quotient" : "a product"))
             return NODE_NONE;
         if (x->t.point && !x->t.any) {
-            parse_fail(ps, E_UNIT, x->at, x->n, "a place on the temperature scale cannot be multiplied or divided");
+            parse_fail(ps, E_UNIT, x->at, x->n,
+                       "a place on the temperature scale cannot be multiplied or divided");
             HINT(ps->c, "differences are in K");
             return NODE_NONE;
         }
         t.any |= x->t.any;
     }
-    t.dims = op == INSN_MUL ? dims_mul(node_at(ps, l)->t.dims, node_at(ps, r)->t.dims) : dims_div(node_at(ps, l)->t.dims, node_at(ps, r)->t.dims);
+    t.dims = op == INSN_MUL ? dims_mul(node_at(ps, l)->t.dims, node_at(ps, r)->t.dims)
+                            : dims_div(node_at(ps, l)->t.dims, node_at(ps, r)->t.dims);
     if (op == INSN_MOD) {
         if (!t.any && !dims_equal(node_at(ps, l)->t.dims, node_at(ps, r)->t.dims))
             return clash(ps, l, r, "a remainder of");
         t.dims = node_at(ps, l)->t.dims;
     }
-    if (op != INSN_MUL && node_is_const(ps->c, r) && !(fabs(node_at(ps, r)->v) > 0.0) && !isnan(node_at(ps, r)->v))
+    if (op != INSN_MUL && node_is_const(ps->c, r) && !(fabs(node_at(ps, r)->v) > 0.0) &&
+        !isnan(node_at(ps, r)->v))
         return parse_fail(ps, E_RANGE, node_at(ps, r)->at, node_at(ps, r)->n, "division by zero");
     return spanned(ps, node_op2(ps->c, op, l, r, t), l, r);
 }
@@ -299,7 +197,7 @@ static int parse_parenthesis(struct parser *ps)
     n = parse_condition(ps);
     if (n == NODE_NONE)
         return n;
-    if (!is_op(ps, ")"))
+    if (!parse_is_op(ps, ")"))
         return parse_fail(ps, E_SYNTAX, at, 1, "the parenthesis is not closed");
     ps->c->node[n].n = (uint32_t)(ps->tok.at + 1 - at);
     ps->c->node[n].at = (uint32_t)at;
@@ -321,13 +219,16 @@ static int parse_primary(struct parser *ps)
         parse_next(ps);
         return n;
     }
-    if (is_op(ps, "("))
+    if (parse_is_op(ps, "("))
         return parse_parenthesis(ps);
-    if (t.kind == TOK_WORD && (!is_keyword(ps->src->text + t.at, t.n) || parse_is_word(ps, "ended")))
+    if (t.kind == TOK_WORD &&
+        (!is_keyword(ps->src->text + t.at, t.n) || parse_is_word(ps, "ended")))
         return parse_primary_word(ps);
     if (t.kind == TOK_END)
-        return parse_fail(ps, E_SYNTAX, ps->src->n > 0 ? ps->src->n - 1 : 0, 1, "a value is missing at the end");
-    return parse_fail(ps, E_SYNTAX, t.at, t.n, "a value is missing before '%.*s'", (int)(t.n < 40 ? t.n : 40), ps->src->text + t.at);
+        return parse_fail(ps, E_SYNTAX, ps->src->n > 0 ? ps->src->n - 1 : 0, 1,
+                          "a value is missing at the end");
+    return parse_fail(ps, E_SYNTAX, t.at, t.n, "a value is missing before '%.*s'",
+                      (int)(t.n < 40 ? t.n : 40), ps->src->text + t.at);
 }
 
 static int parse_unary(struct parser *ps)
@@ -347,7 +248,8 @@ static int parse_unary(struct parser *ps)
         return NODE_NONE;
     t = node_at(ps, n)->t;
     if (t.point && !t.any)
-        return parse_fail(ps, E_UNIT, node_at(ps, n)->at, node_at(ps, n)->n, "a place on the temperature scale has no negative");
+        return parse_fail(ps, E_UNIT, node_at(ps, n)->at, node_at(ps, n)->n,
+                          "a place on the temperature scale has no negative");
     n = node_op1(ps->c, INSN_NEG, n, t);
     if (n != NODE_NONE) {
         ps->c->node[n].at = (uint32_t)at;
@@ -361,7 +263,9 @@ static int parse_product(struct parser *ps)
     int l = parse_unary(ps), r;
 
     while (l != NODE_NONE) {
-        enum insn_op op = is_op(ps, "*") ? INSN_MUL : is_op(ps, "/") ? INSN_DIV : INSN_MOD;
+        enum insn_op op = parse_is_op(ps, "*")   ? INSN_MUL
+                          : parse_is_op(ps, "/") ? INSN_DIV
+                                                 : INSN_MOD;
 
         if (op == INSN_MOD && !parse_is_word(ps, "mod"))
             return l;
@@ -376,8 +280,8 @@ int parse_sum(struct parser *ps)
 {
     int l = parse_product(ps), r;
 
-    while (l != NODE_NONE && (is_op(ps, "+") || is_op(ps, "-"))) {
-        bool minus = is_op(ps, "-");
+    while (l != NODE_NONE && (parse_is_op(ps, "+") || parse_is_op(ps, "-"))) {
+        bool minus = parse_is_op(ps, "-");
 
         parse_next(ps);
         r = parse_product(ps);
@@ -410,11 +314,18 @@ static int parse_within(struct parser *ps, int x)
     } else {
         set = nx->op == INSN_CHAN ? setpoint_of(ps->c, nx->a) : CHAN_NONE;
         if (set == CHAN_NONE) {
-            parse_fail(ps, E_INVALID, nx->at, nx->n, "this has no set-point: say what it should be within");
+            parse_fail(ps, E_INVALID, nx->at, nx->n,
+                       "this has no set-point: say what it should be within");
             HINT(ps->c, "as in within 0.5 K of 60 degC");
             return NODE_NONE;
         }
-        of = node_add(ps->c, (struct node){.op = INSN_SETPOINT, .a = set, .l = NODE_NONE, .r = NODE_NONE, .t = t, .at = nx->at, .n = nx->n});
+        of = node_add(ps->c, (struct node){.op = INSN_SETPOINT,
+                                           .a = set,
+                                           .l = NODE_NONE,
+                                           .r = NODE_NONE,
+                                           .t = t,
+                                           .at = nx->at,
+                                           .n = nx->n});
         if (of == NODE_NONE)
             return of;
     }
@@ -443,7 +354,10 @@ static int parse_is(struct parser *ps, int x)
         if (name == PROG_NONE)
             return NODE_NONE;
         end_name_ask(ps->c, name, ps->src, at, ps->lx.at - at);
-        return node_add(ps->c, (struct node){.op = INSN_ENDED_BY, .a = name, .l = NODE_NONE, .r = NODE_NONE, .t = TYPE_BOOL});
+        return node_add(
+            ps->c,
+            (struct node){
+                .op = INSN_ENDED_BY, .a = name, .l = NODE_NONE, .r = NODE_NONE, .t = TYPE_BOOL});
     }
     if (ps->tok.kind != TOK_WORD || ps->tok.n > NAME_TEXT_MAX)
         return parse_fail(ps, E_SYNTAX, at, ps->tok.n, "`is` compares with one word");
@@ -453,7 +367,8 @@ static int parse_is(struct parser *ps, int x)
     if (node_at(ps, x)->t.any)
         return node_op1(ps->c, INSN_NOT, x, TYPE_BOOL);
     if (!words)
-        return parse_fail(ps, E_UNIT, node_at(ps, x)->at, node_at(ps, x)->n, "`is` compares the answer of a choice with a word; this is no choice");
+        return parse_fail(ps, E_UNIT, node_at(ps, x)->at, node_at(ps, x)->n,
+                          "`is` compares the answer of a choice with a word; this is no choice");
     for (uint8_t i = 0; i < words->n; i++) {
         if (strcmp(words->word[i], word) != 0)
             continue;
@@ -480,7 +395,9 @@ static int parse_switch(struct parser *ps, int x)
         return parse_fail(ps, E_UNIT, nx->at, nx->n, "only a switch is closed or open");
     parse_next(ps);
     half = node_const(ps->c, 0.5, TYPE_OF(DIMS_NONE));
-    return half == NODE_NONE ? half : spanned(ps, node_op2(ps->c, closed ? INSN_GE : INSN_LT, x, half, TYPE_BOOL), x, x);
+    return half == NODE_NONE
+               ? half
+               : spanned(ps, node_op2(ps->c, closed ? INSN_GE : INSN_LT, x, half, TYPE_BOOL), x, x);
 }
 
 static int parse_comparison(struct parser *ps)
@@ -488,7 +405,14 @@ static int parse_comparison(struct parser *ps)
     static const struct {
         const char *op;
         enum insn_op insn;
-    } ops[] = {{"<", INSN_LT}, {"<=", INSN_LE}, {">", INSN_GT}, {">=", INSN_GE}, {"==", INSN_EQ}, {"!=", INSN_NE}};
+    } ops[] = {
+        {"<",  INSN_LT},
+        {"<=", INSN_LE},
+        {">",  INSN_GT},
+        {">=", INSN_GE},
+        {"==", INSN_EQ},
+        {"!=", INSN_NE}
+    };
     int l = parse_sum(ps), r;
 
     if (l == NODE_NONE)
@@ -570,9 +494,11 @@ int parse_condition(struct parser *ps)
     if (t == NODE_NONE)
         return t;
     if (!node_is_const(ps->c, t) || !dims_equal(node_at(ps, t)->t.dims, DIMS_TIME))
-        return parse_fail(ps, E_UNIT, node_at(ps, t)->at, node_at(ps, t)->n, "how long a condition has to hold is a time known before the run");
+        return parse_fail(ps, E_UNIT, node_at(ps, t)->at, node_at(ps, t)->n,
+                          "how long a condition has to hold is a time known before the run");
     hold_s = node_at(ps, t)->v;
     if (!(hold_s >= 0.0) || hold_s > 1e9)
-        return parse_fail(ps, E_RANGE, node_at(ps, t)->at, node_at(ps, t)->n, "the time is out of range");
+        return parse_fail(ps, E_RANGE, node_at(ps, t)->at, node_at(ps, t)->n,
+                          "the time is out of range");
     return spanned(ps, node_hold(ps->c, n, hold_s), n, t);
 }

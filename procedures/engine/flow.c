@@ -1,7 +1,8 @@
 /* procedures/engine/flow.c - the order of steps: blocks and branches.
  *
- * Every loop has a number of turns that is known here, so the worst duration can be said. Along the way it is kept which registers surely have a value (struct flow): branches meet,
- * a way out of a block joins at its end, and what follows `leave` or `end` is reached by nothing. */
+ * Every loop has a number of turns that is known here, so the worst duration can be said. Along the
+ * way it is kept which registers surely have a value (struct flow): branches meet, a way out of a
+ * block joins at its end, and what follows `leave` or `end` is reached by nothing. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -53,7 +54,8 @@ static block_id block_begin(struct comp *c, const struct conf_node *n, struct bl
     c->p->n_blocks = (uint16_t)(i + 1);
     step_add(c, OP_ENTER, (uint16_t)i, 0, n);
     o = &c->block[c->depth++];
-    *o = (struct open_block){.block = (block_id)i, .left = {.dead = true}, .symbols = c->n_symbols, .file = c->file};
+    *o = (struct open_block){
+        .block = (block_id)i, .left = {.dead = true}, .symbols = c->n_symbols, .file = c->file};
     if (stop)
         flow_meet(&o->left, &c->flow);
     return (block_id)i;
@@ -97,28 +99,32 @@ static bool is_identifier(const char *name)
     struct lexer lx = {.src = &s};
     struct token t;
 
-    return lex_next(&lx, &t, NULL) == 0 && t.kind == TOK_WORD && t.n == s.n && !is_keyword(name, s.n) && !strchr(name, '.');
+    return lex_next(&lx, &t, NULL) == 0 && t.kind == TOK_WORD && t.n == s.n &&
+           !is_keyword(name, s.n) && !strchr(name, '.');
 }
 
 static void compile_repeat(struct comp *c, const struct conf_node *n)
 {
     static const char *const keys[] = {"repeat", "as", "stop_when", "steps", NULL};
     const struct conf_node *count = conf_get(n, "repeat"), *as = conf_get(n, "as");
-    struct block b = {.kind = LOOP_REPEAT, .reg = PROG_NONE, .from = PROG_NONE, .to = PROG_NONE, .by = PROG_NONE};
+    struct block b = {
+        .kind = LOOP_REPEAT, .reg = PROG_NONE, .from = PROG_NONE, .to = PROG_NONE, .by = PROG_NONE};
     struct symbol *s = NULL;
     double turns = 1.0;
     block_id id;
 
     c->n_nodes = 0;
     check_keys(c, n, keys, "repeat");
-    if (const_of(c, count, TYPE_OF(DIMS_NONE), "how often a block is repeated", &turns) && !isnan(turns) &&
+    if (const_of(c, count, TYPE_OF(DIMS_NONE), "how often a block is repeated", &turns) &&
+        !isnan(turns) &&
         (turns < 1.0 || turns > TURNS_MAX || fabs(turns - nearbyint(turns)) > 1e-9)) {
         FAIL(c, E_RANGE, &count->pos, "a block is repeated 1 to %d times", TURNS_MAX);
         turns = 1.0;
     }
     b.count_max = isnan(turns) || turns < 1.0 ? 1 : (uint32_t)nearbyint(turns);
     b.count = expr_emit_node(c, node_const(c, (double)b.count_max, TYPE_OF(DIMS_NONE)), count);
-    if (as && as->kind == CONF_SCALAR && is_identifier(as->text) && !symbol_find(c, as->text, strlen(as->text))) {
+    if (as && as->kind == CONF_SCALAR && is_identifier(as->text) &&
+        !symbol_find(c, as->text, strlen(as->text))) {
         s = loop_symbol(c, as->text, TYPE_OF(DIMS_NONE));
         b.reg = s->reg;
     }
@@ -132,7 +138,8 @@ static void compile_repeat(struct comp *c, const struct conf_node *n)
 }
 
 /* [A, B, ...] written in place. */
-static void each_list(struct comp *c, const struct conf_node *list, struct block *b, struct type *ret_t)
+static void each_list(struct comp *c, const struct conf_node *list, struct block *b,
+                      struct type *ret_t)
 {
     char x[48], y[48];
 
@@ -156,8 +163,10 @@ static void each_list(struct comp *c, const struct conf_node *list, struct block
 
         if (b->list_n == 0)
             *ret_t = t;
-        else if (!t.any && !ret_t->any && (!dims_equal(t.dims, ret_t->dims) || t.point != ret_t->point))
-            FAIL(c, E_UNIT, &i->pos, "the list holds %s, but this is %s", type_name(ret_t, x, sizeof(x)), type_name(&t, y, sizeof(y)));
+        else if (!t.any && !ret_t->any &&
+                 (!dims_equal(t.dims, ret_t->dims) || t.point != ret_t->point))
+            FAIL(c, E_UNIT, &i->pos, "the list holds %s, but this is %s",
+                 type_name(ret_t, x, sizeof(x)), type_name(&t, y, sizeof(y)));
         if (b->list_n >= LIST_MAX) {
             FAIL(c, E_FULL, &i->pos, "a list has at most %d values", LIST_MAX);
             return;
@@ -175,7 +184,8 @@ static void each_list(struct comp *c, const struct conf_node *list, struct block
 }
 
 /* A .. B [by C] */
-static void each_range(struct comp *c, const struct conf_node *n, struct parser *ps, struct block *b, struct type *ret_t)
+static void each_range(struct comp *c, const struct conf_node *n, struct parser *ps,
+                       struct block *b, struct type *ret_t)
 {
     struct range r;
     struct type step_t;
@@ -222,7 +232,8 @@ static struct type range_type(struct comp *c, const struct src *s)
     return root == NODE_NONE ? (struct type){.any = true} : c->node[root].t;
 }
 
-static void each_values(struct comp *c, const struct conf_node *v, struct block *b, struct type *ret_t)
+static void each_values(struct comp *c, const struct conf_node *v, struct block *b,
+                        struct type *ret_t)
 {
     struct src s = src_value(v);
     const struct symbol *list = v->kind == CONF_SCALAR ? symbol_find(c, s.text, s.n) : NULL;
@@ -257,7 +268,12 @@ static void compile_each(struct comp *c, const struct conf_node *n)
 {
     static const char *const keys[] = {"each", "as", "stop_when", "steps", NULL};
     const struct conf_node *each = conf_get(n, "each"), *v;
-    struct block b = {.kind = LOOP_ONCE, .reg = PROG_NONE, .count = PROG_NONE, .from = PROG_NONE, .to = PROG_NONE, .by = PROG_NONE};
+    struct block b = {.kind = LOOP_ONCE,
+                      .reg = PROG_NONE,
+                      .count = PROG_NONE,
+                      .from = PROG_NONE,
+                      .to = PROG_NONE,
+                      .by = PROG_NONE};
     struct type t = {.any = true};
     struct symbol *s;
     block_id id;
@@ -287,7 +303,13 @@ static void compile_each(struct comp *c, const struct conf_node *n)
 static void compile_plain_block(struct comp *c, const struct conf_node *n)
 {
     static const char *const keys[] = {"as", "stop_when", "steps", NULL};
-    struct block b = {.kind = LOOP_ONCE, .reg = PROG_NONE, .count = PROG_NONE, .from = PROG_NONE, .to = PROG_NONE, .by = PROG_NONE, .count_max = 1};
+    struct block b = {.kind = LOOP_ONCE,
+                      .reg = PROG_NONE,
+                      .count = PROG_NONE,
+                      .from = PROG_NONE,
+                      .to = PROG_NONE,
+                      .by = PROG_NONE,
+                      .count_max = 1};
     block_id id;
 
     c->n_nodes = 0;
@@ -353,7 +375,8 @@ static void compile_way_out(struct comp *c, const struct conf_node *n, bool leav
         if (o->file != c->file)
             break; /* a called procedure cannot leave its caller's blocks */
         names[n_names++] = own;
-        if (*name ? strcmp(own, name) != 0 : b->kind == LOOP_ONCE && leave && d > 1 && c->block[d - 2].file == c->file)
+        if (*name ? strcmp(own, name) != 0
+                  : b->kind == LOOP_ONCE && leave && d > 1 && c->block[d - 2].file == c->file)
             continue;
         flow_meet(&o->left, &c->flow);
         step_add(c, leave ? OP_LEAVE : OP_CONTINUE, o->block, 0, n);
@@ -397,7 +420,15 @@ static bool word_step(struct comp *c, const struct conf_node *n)
     static const struct {
         const char *word;
         void (*compile)(struct comp *, const struct conf_node *);
-    } table[] = {{"measure", compile_measure}, {"ask", compile_ask}, {"check", compile_check}, {"note", compile_note}, {"alarm", compile_alarm}, {"end", compile_end}, {"call", compile_call}};
+    } table[] = {
+        {"measure", compile_measure},
+        {"ask",     compile_ask    },
+        {"check",   compile_check  },
+        {"note",    compile_note   },
+        {"alarm",   compile_alarm  },
+        {"end",     compile_end    },
+        {"call",    compile_call   }
+    };
 
     if (strcmp(n->key, "let") == 0 || strcmp(n->key, "save") == 0) {
         compile_let_map(c, n, USE_ALL);
@@ -414,7 +445,9 @@ static bool word_step(struct comp *c, const struct conf_node *n)
 static void unknown_step(struct comp *c, const struct conf_node *n)
 {
     const char *words[VERB_COUNT + 24];
-    static const char *const others[] = {"measure", "ask", "check", "note", "alarm", "end", "call", "let", "save", "repeat", "each", "if", "steps"};
+    static const char *const others[] = {"measure", "ask",  "check", "note", "alarm",
+                                         "end",     "call", "let",   "save", "repeat",
+                                         "each",    "if",   "steps"};
     size_t k = 0;
 
     for (int v = 0; v < VERB_COUNT; v++)
@@ -458,7 +491,8 @@ static void compile_step(struct comp *c, const struct conf_node *n)
         unknown_step(c, head);
         compile_steps(c, conf_get(n, "steps"));
     } else if (head->next) {
-        FAIL(c, E_SYNTAX, &head->next->key_pos, "a step has one verb; '%s' is the second", head->next->key);
+        FAIL(c, E_SYNTAX, &head->next->key_pos, "a step has one verb; '%s' is the second",
+             head->next->key);
         HINT(c, "is it indented too little, or is `- ` missing?");
     } else if (verb_refused(head->key)) {
         refuse_word(c, &head->key_pos, head->key);

@@ -1,4 +1,5 @@
-/* procedures/engine/funcs.c - functions in expressions: over time they become windows, over arrays plain arithmetic on the members. */
+/* procedures/engine/funcs.c - functions in expressions: over time they become windows, over arrays
+ * plain arithmetic on the members. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -6,8 +7,21 @@
 #include <math.h>
 #include <string.h>
 
-enum func { FUNC_ABS, FUNC_RATE, FUNC_MEAN, FUNC_MAX, FUNC_MIN, FUNC_LOWEST, FUNC_HIGHEST, FUNC_SPREAD, FUNC_SUM, FUNC_COUNT, FUNC_NONE };
-static const char *const func_names[] = {"abs", "rate", "mean", "max", "min", "lowest", "highest", "spread", "sum", "count", NULL};
+enum func {
+    FUNC_ABS,
+    FUNC_RATE,
+    FUNC_MEAN,
+    FUNC_MAX,
+    FUNC_MIN,
+    FUNC_LOWEST,
+    FUNC_HIGHEST,
+    FUNC_SPREAD,
+    FUNC_SUM,
+    FUNC_COUNT,
+    FUNC_NONE
+};
+static const char *const func_names[] = {"abs",     "rate",   "mean", "max",   "min", "lowest",
+                                         "highest", "spread", "sum",  "count", NULL};
 
 /* The members of an array as nodes. */
 struct members {
@@ -27,7 +41,8 @@ static bool close_call(struct parser *ps, size_t at, size_t n)
 static enum func func_find(const struct parser *ps, const struct token *name)
 {
     for (int i = 0; func_names[i]; i++)
-        if (strlen(func_names[i]) == name->n && memcmp(func_names[i], ps->src->text + name->at, name->n) == 0)
+        if (strlen(func_names[i]) == name->n &&
+            memcmp(func_names[i], ps->src->text + name->at, name->n) == 0)
             return (enum func)i;
     return FUNC_NONE;
 }
@@ -52,9 +67,13 @@ static int fold_known(struct comp *c, const struct members *m)
     int n = NODE_NONE;
 
     for (unsigned i = 0; i < m->n; i++) {
-        int x = node_add(c, (struct node){.op = INSN_KNOWN, .a = m->chan[i], .l = NODE_NONE, .r = NODE_NONE, .t = t});
+        int x = node_add(
+            c, (struct node){
+                   .op = INSN_KNOWN, .a = m->chan[i], .l = NODE_NONE, .r = NODE_NONE, .t = t});
 
-        n = i == 0 ? x : x == NODE_NONE || n == NODE_NONE ? NODE_NONE : node_op2(c, INSN_ADD, n, x, t);
+        n = i == 0                             ? x
+            : x == NODE_NONE || n == NODE_NONE ? NODE_NONE
+                                               : node_op2(c, INSN_ADD, n, x, t);
     }
     return n;
 }
@@ -89,7 +108,8 @@ static int array_value(struct parser *ps, enum func f, const struct members *m)
     return NODE_NONE;
 }
 
-/* Reads the path of an array up to the closing parenthesis. False: not a path, or unknown; *ret_any in an open check. */
+/* Reads the path of an array up to the closing parenthesis. False: not a path, or unknown; *ret_any
+ * in an open check. */
 static bool parse_path(struct parser *ps, struct members *ret, bool *ret_any)
 {
     const struct station_desc *s = &ps->c->p->station;
@@ -106,7 +126,9 @@ static bool parse_path(struct parser *ps, struct members *ret, bool *ret_any)
     for (uint16_t i = 0; i < s->n_chans; i++) {
         const char *name = s->chan[i].name;
 
-        if (s->chan[i].read && strncmp(name, path, len) == 0 && (name[len] == '\0' || (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1))))
+        if (s->chan[i].read && strncmp(name, path, len) == 0 &&
+            (name[len] == '\0' ||
+             (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1))))
             ret->chan[ret->n++] = i;
     }
     if (ret->n == 0 && ps->c->open_station && strchr(path, '.')) {
@@ -122,7 +144,9 @@ static int call_array(struct parser *ps, enum func f, const struct token *name)
     bool any;
 
     if (!parse_path(ps, &m, &any)) {
-        parse_fail(ps, E_NOENT, ps->tok.at, ps->tok.n, "%s() is taken over the channels of an array; the station has no such channels", func_names[f]);
+        parse_fail(ps, E_NOENT, ps->tok.at, ps->tok.n,
+                   "%s() is taken over the channels of an array; the station has no such channels",
+                   func_names[f]);
         return NODE_NONE;
     }
     parse_next(ps);
@@ -137,7 +161,8 @@ static int call_array(struct parser *ps, enum func f, const struct token *name)
     return array_value(ps, f, &m);
 }
 
-/* `which lowest(x)`: the number of the member, from 1. The smallest of i + (is it another?) * 1e6. */
+/* `which lowest(x)`: the number of the member, from 1. The smallest of i + (is it another?) * 1e6.
+ */
 static int which_of(struct parser *ps, const struct members *m, bool lowest)
 {
     struct comp *c = ps->c;
@@ -145,7 +170,8 @@ static int which_of(struct parser *ps, const struct members *m, bool lowest)
     int n = NODE_NONE;
 
     for (unsigned i = 0; i < m->n; i++) {
-        int x = node_chan(c, m->chan[i]), best = fold(c, lowest ? INSN_MIN : INSN_MAX, m, TYPE_OF(DIMS_NONE));
+        int x = node_chan(c, m->chan[i]),
+            best = fold(c, lowest ? INSN_MIN : INSN_MAX, m, TYPE_OF(DIMS_NONE));
         int big = node_const(c, 1e6, plain), one = node_const(c, i + 1.0, plain);
 
         if (x == NODE_NONE || best == NODE_NONE || big == NODE_NONE || one == NODE_NONE)
@@ -167,7 +193,8 @@ int parse_which(struct parser *ps, const struct token *name)
     bool any;
 
     if ((f != FUNC_LOWEST && f != FUNC_HIGHEST) || !parse_op(ps, "(")) {
-        parse_fail(ps, E_SYNTAX, name->at, name->n, "written `which lowest(CHANNEL)` or `which highest(CHANNEL)`");
+        parse_fail(ps, E_SYNTAX, name->at, name->n,
+                   "written `which lowest(CHANNEL)` or `which highest(CHANNEL)`");
         return NODE_NONE;
     }
     if (!parse_path(ps, &m, &any)) {
@@ -177,7 +204,8 @@ int parse_which(struct parser *ps, const struct token *name)
     parse_next(ps);
     if (!close_call(ps, name->at, name->n))
         return NODE_NONE;
-    return any ? node_const(ps->c, NAN, (struct type){.any = true}) : which_of(ps, &m, f == FUNC_LOWEST);
+    return any ? node_const(ps->c, NAN, (struct type){.any = true})
+               : which_of(ps, &m, f == FUNC_LOWEST);
 }
 
 /* ---- Over time ---- */
@@ -199,8 +227,10 @@ static bool parse_over(struct parser *ps, bool *ret_step, double *ret_span_s)
         return false;
     const struct node *x = &ps->c->node[n];
 
-    if (!node_is_const(ps->c, n) || !dims_equal(x->t.dims, DIMS_TIME) || !(x->v > 0.0) || x->v > 1e8) {
-        parse_fail(ps, E_UNIT, x->at, x->n, "`over` takes a time that is known before the run, or `step`");
+    if (!node_is_const(ps->c, n) || !dims_equal(x->t.dims, DIMS_TIME) || !(x->v > 0.0) ||
+        x->v > 1e8) {
+        parse_fail(ps, E_UNIT, x->at, x->n,
+                   "`over` takes a time that is known before the run, or `step`");
         return false;
     }
     *ret_step = false;
@@ -220,7 +250,8 @@ static int call_rate(struct parser *ps, const struct token *name, int x)
     }
     t.point = false;
     t.dims = dims_div(t.dims, DIMS_TIME);
-    return close_call(ps, name->at, name->n) ? node_window(ps->c, WINDOW_RATE, x, false, span_s, t) : NODE_NONE;
+    return close_call(ps, name->at, name->n) ? node_window(ps->c, WINDOW_RATE, x, false, span_s, t)
+                                             : NODE_NONE;
 }
 
 static int call_two(struct parser *ps, enum func f, const struct token *name, int l)
@@ -232,7 +263,8 @@ static int call_two(struct parser *ps, enum func f, const struct token *name, in
         return NODE_NONE;
     const struct node *x = &ps->c->node[r];
 
-    if (!a->any && !x->t.any && (!dims_equal(a->dims, x->t.dims) || a->point != x->t.point || x->t.boolean)) {
+    if (!a->any && !x->t.any &&
+        (!dims_equal(a->dims, x->t.dims) || a->point != x->t.point || x->t.boolean)) {
         parse_fail(ps, E_UNIT, x->at, x->n, "both values of %s() are of one sort", func_names[f]);
         return NODE_NONE;
     }
@@ -242,7 +274,9 @@ static int call_two(struct parser *ps, enum func f, const struct token *name, in
 /* max, min and mean of an expression: over time, else over the step. */
 static int call_extreme(struct parser *ps, enum func f, const struct token *name, int x)
 {
-    const enum window_kind kind = f == FUNC_MAX ? WINDOW_MAX : f == FUNC_MIN ? WINDOW_MIN : WINDOW_MEAN;
+    const enum window_kind kind = f == FUNC_MAX   ? WINDOW_MAX
+                                  : f == FUNC_MIN ? WINDOW_MIN
+                                                  : WINDOW_MEAN;
     struct type t = ps->c->node[x].t;
     bool step = true;
     double span_s = 0.0;
@@ -252,11 +286,13 @@ static int call_extreme(struct parser *ps, enum func f, const struct token *name
     if (!parse_over(ps, &step, &span_s) && ps->failed)
         return NODE_NONE;
     if (step && !(ps->use & USE_STEP)) {
-        parse_fail(ps, E_INVALID, name->at, name->n, "%s() over a step cannot be used here", func_names[f]);
+        parse_fail(ps, E_INVALID, name->at, name->n, "%s() over a step cannot be used here",
+                   func_names[f]);
         HINT(ps->c, "give it a time: %s(x over 30 s)", func_names[f]);
         return NODE_NONE;
     }
-    return close_call(ps, name->at, name->n) ? node_window(ps->c, kind, x, step, span_s, t) : NODE_NONE;
+    return close_call(ps, name->at, name->n) ? node_window(ps->c, kind, x, step, span_s, t)
+                                             : NODE_NONE;
 }
 
 static int call_abs(struct parser *ps, const struct token *name, int x)
@@ -264,7 +300,8 @@ static int call_abs(struct parser *ps, const struct token *name, int x)
     struct type t = ps->c->node[x].t;
 
     if (t.point && !t.any) {
-        parse_fail(ps, E_UNIT, ps->c->node[x].at, ps->c->node[x].n, "a place on the temperature scale has no magnitude");
+        parse_fail(ps, E_UNIT, ps->c->node[x].at, ps->c->node[x].n,
+                   "a place on the temperature scale has no magnitude");
         return NODE_NONE;
     }
     return close_call(ps, name->at, name->n) ? node_op1(ps->c, INSN_ABS, x, t) : NODE_NONE;
@@ -286,7 +323,8 @@ static int unknown_func(struct parser *ps, const struct token *name)
     char word[32];
     const char *near;
 
-    parse_fail(ps, E_NOENT, name->at, name->n, "there is no function '%.*s'", (int)(name->n < 40 ? name->n : 40), ps->src->text + name->at);
+    parse_fail(ps, E_NOENT, name->at, name->n, "there is no function '%.*s'",
+               (int)(name->n < 40 ? name->n : 40), ps->src->text + name->at);
     if (name->n < sizeof(word)) {
         memcpy(word, ps->src->text + name->at, name->n);
         word[name->n] = '\0';

@@ -29,23 +29,37 @@ static bool output_on(const struct run *r, const struct program *p)
            mode_is(r, p, CYCLER_VOLTAGE) || mode_is(r, p, CYCLER_CURRENT);
 }
 
-/* A guard that cannot be judged because a channel has no good value; a window that is still filling
- * is no reason. */
-static void note_invalid(struct run *r, const struct program *p, uint16_t g)
+/* The first channel it reads that has no good value; CHAN_NONE: all have. */
+static chan_id invalid_chan(const struct run *r, const struct program *p, uint16_t g)
 {
     const struct guard *gd = &p->guards[g];
     uint64_t chans = expr_chans(p, gd->value);
 
     if (gd->where != PROG_NONE)
         chans |= expr_chans(p, gd->where);
-    for (chan_id c = 0; c < p->station.n_chans; c++) {
-        if ((chans >> c & 1u) != 0 && isnan(r->chan[c].value)) {
-            if (r->guard_invalid[g].since == NSEC_NEVER)
-                r->guard_invalid[g].since = r->moment;
-            return;
-        }
-    }
-    r->guard_invalid[g].since = NSEC_NEVER;
+    for (chan_id c = 0; c < p->station.n_chans; c++)
+        if ((chans >> c & 1u) != 0 && isnan(r->chan[c].value))
+            return c;
+    return CHAN_NONE;
+}
+
+/* A guard that cannot be judged because a channel has no good value; a window that is still filling
+ * is no reason. */
+static void note_invalid(struct run *r, const struct program *p, uint16_t g)
+{
+    if (invalid_chan(r, p, g) == CHAN_NONE)
+        r->guard_invalid[g].since = NSEC_NEVER;
+    else if (r->guard_invalid[g].since == NSEC_NEVER)
+        r->guard_invalid[g].since = r->moment;
+}
+
+static struct why why_invalid(const struct run *r, const struct program *p, uint16_t g)
+{
+    struct why why = why_guard(p, CAUSE_GUARD_INVALID, g, (double)NAN);
+
+    why.chan = invalid_chan(r, p, g);
+    why.group = why.chan == CHAN_NONE ? PROG_NONE : p->station.chan[why.chan].group;
+    return why;
 }
 
 static void not_judged(struct run *r, uint16_t g)
@@ -105,8 +119,11 @@ bool guards_sample(struct feed *f)
         }
         if (guard_violated(r, p, g, &v)) {
             /* before anything is written there is nothing to trip: the run is refused */
-            run_stop(f, r->state == RUN_READY ? VERDICT_ABORT : VERDICT_TRIP,
-                     why_guard(p, v > p->guards[g].hi ? CAUSE_GUARD_HIGH : CAUSE_GUARD_LOW, g, v));
+            struct why why =
+                why_guard(p, v > p->guards[g].hi ? CAUSE_GUARD_HIGH : CAUSE_GUARD_LOW, g, v);
+
+            why.group = f->e->code;
+            run_stop(f, r->state == RUN_READY ? VERDICT_ABORT : VERDICT_TRIP, why);
             return true;
         }
     }
@@ -116,38 +133,43 @@ bool guards_sample(struct feed *f)
 /* ---- Missing values
  * ------------------------------------------------------------------------------ */
 
-static nsec group_limit(const struct run *r, uint16_t g)
+struct limits {
+    nsec pause, trip;
+};
+
+static struct limits group_limits(const struct run *r, uint16_t g)
 {
-    return r->derived.group_stale[g];
+    return (struct limits){r->derived.group_stale[g], r->derived.group_trip[g]};
 }
 
-/* The longest limit of the groups it reads. */
-static nsec invalid_limit(const struct run *r, const struct program *p, uint16_t guard)
+/* The longest limits of the groups it reads. */
+static struct limits invalid_limits(const struct run *r, const struct program *p, uint16_t guard)
 {
     uint64_t groups = p->exprs[p->guards[guard].value].groups;
-    nsec most = 0;
+    struct limits most = {0, 0};
 
     if (p->guards[guard].where != PROG_NONE)
         groups |= p->exprs[p->guards[guard].where].groups;
     for (uint16_t g = 0; g < p->station.n_groups; g++)
-        if ((groups >> g & 1u) != 0 && group_limit(r, g) > most)
-            most = group_limit(r, g);
+        if ((groups >> g & 1u) != 0 && group_limits(r, g).pause > most.pause)
+            most.pause = group_limits(r, g).pause;
+    most.trip = (1 + STALE_TRIP_FACTOR) * most.pause; /* it answers: nothing boots */
     return most;
 }
 
 /* What a value missing since `since` leads to. True: done for this event. */
-static bool missing_since(struct feed *f, nsec since, nsec limit, struct why why)
+static bool missing_since(struct feed *f, nsec since, struct limits limit, struct why why)
 {
     struct run *r = f->r;
     nsec age = r->at - since;
 
-    if (age <= limit)
+    if (age <= limit.pause)
         return false;
     if (r->state == RUN_ARMED) {
         run_stop(f, VERDICT_ABORT, why);
         return true;
     }
-    if (age > (1 + STALE_TRIP_FACTOR) * limit) {
+    if (age > limit.trip) {
         run_stop(f, VERDICT_TRIP, why);
         return true;
     }
@@ -176,13 +198,13 @@ void guards_timer(struct feed *f)
             continue;
         why = why_guard(p, CAUSE_GUARD_STALE, guard_of_group(r, p, g), (double)NAN);
         why.group = g;
-        if (missing_since(f, r->group_at[g], group_limit(r, g), why))
+        if (missing_since(f, r->group_at[g], group_limits(r, g), why))
             return;
     }
     for (uint16_t g = 0; g < p->n_guards; g++)
         if (r->guard_invalid[g].since != NSEC_NEVER &&
-            missing_since(f, r->guard_invalid[g].since, invalid_limit(r, p, g),
-                          why_guard(p, CAUSE_GUARD_INVALID, g, (double)NAN)))
+            missing_since(f, r->guard_invalid[g].since, invalid_limits(r, p, g),
+                          why_invalid(r, p, g)))
             return;
 }
 
@@ -191,18 +213,18 @@ bool guards_missing(const struct run *r, const struct program *p)
 {
     for (uint16_t g = 0; g < p->station.n_groups; g++)
         if ((r->derived.guarded_groups >> g & 1u) != 0 &&
-            r->at - r->group_at[g] > group_limit(r, g))
+            r->at - r->group_at[g] > group_limits(r, g).pause)
             return true;
     for (uint16_t g = 0; g < p->n_guards; g++)
         if (r->guard_invalid[g].since != NSEC_NEVER &&
-            r->at - r->guard_invalid[g].since > invalid_limit(r, p, g))
+            r->at - r->guard_invalid[g].since > invalid_limits(r, p, g).pause)
             return true;
     return false;
 }
 
-static nsec missing_wake(const struct run *r, nsec since, nsec limit)
+static nsec missing_wake(const struct run *r, nsec since, struct limits limit)
 {
-    nsec first = since + limit + 1, second = since + (1 + STALE_TRIP_FACTOR) * limit + 1;
+    nsec first = since + limit.pause + 1, second = since + limit.trip + 1;
 
     return r->at < first ? first : second;
 }
@@ -214,13 +236,13 @@ nsec guards_wake(const struct run *r, const struct program *p)
     for (uint16_t g = 0; g < p->station.n_groups; g++) {
         if ((r->derived.guarded_groups >> g & 1u) == 0)
             continue;
-        w = missing_wake(r, r->group_at[g], group_limit(r, g));
+        w = missing_wake(r, r->group_at[g], group_limits(r, g));
         at = w < at ? w : at;
     }
     for (uint16_t g = 0; g < p->n_guards; g++) {
         if (r->guard_invalid[g].since == NSEC_NEVER)
             continue;
-        w = missing_wake(r, r->guard_invalid[g].since, invalid_limit(r, p, g));
+        w = missing_wake(r, r->guard_invalid[g].since, invalid_limits(r, p, g));
         at = w < at ? w : at;
     }
     return at;
@@ -252,10 +274,9 @@ static bool cell_is_stuck(const struct run *r, const struct program *p)
     return same_for(r, v, s) && same_for(r, i, s);
 }
 
-static bool press_is_stuck(const struct run *r, const struct program *p)
+/* Stack pressure and the regulator's own: both follow the ramp. */
+static bool press_is_stuck(const struct run *r, const struct program *p, chan_id c)
 {
-    chan_id c = p->role.pressure;
-
     for (size_t i = 0; i < RUN_RAMPS_MAX && c != CHAN_NONE; i++) {
         const struct run_ramp *m = &r->ramp[i];
         nsec since = r->chan[c].changed_at > m->since ? r->chan[c].changed_at : m->since;
@@ -290,8 +311,10 @@ void stuck_sample(struct feed *f)
     why.group = f->e->code;
     if (f->e->code == r->derived.cycler_group && is_electrical(a) && cell_is_stuck(r, p))
         why.chan = p->role.voltage;
-    else if (press_is_stuck(r, p))
+    else if (press_is_stuck(r, p, p->role.pressure))
         why.chan = p->role.pressure;
+    else if (press_is_stuck(r, p, p->role.regulator))
+        why.chan = p->role.regulator;
     else if (chamber_is_stuck(r, p))
         why.chan = p->role.temperature;
     else

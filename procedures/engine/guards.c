@@ -1,6 +1,8 @@
-/* procedures/engine/guards.c - what is watched all the time: guards of bench, article and procedure, watch rules; and what happens after a loss of power.
+/* procedures/engine/guards.c - what is watched all the time: guards of bench, article and
+ * procedure, watch rules; and what happens after a loss of power.
  *
- * Guards add up: the strictest wins because all are watched. The article's window is turned into guards here, with a margin on currents so that a set exactly at the limit does not trip: 1 % and
+ * Guards add up: the strictest wins because all are watched. The article's window is turned into
+ * guards here, with a margin on currents so that a set exactly at the limit does not trip: 1 % and
  * three times the instrument's accuracy. */
 #include "procedures/engine/compile_priv.h"
 
@@ -52,7 +54,8 @@ static bool concerns_station(const struct comp *c, const struct src *key)
 }
 
 /* The key: VALUE [where CONDITION]. False after a finding. */
-static bool guard_key(struct comp *c, const struct conf_node *n, struct guard *g, struct type *ret_t)
+static bool guard_key(struct comp *c, const struct conf_node *n, struct guard *g,
+                      struct type *ret_t)
 {
     struct src s = src_key(n);
     struct parser ps;
@@ -99,7 +102,8 @@ static bool guard_range(struct comp *c, const struct conf_node *n, struct type t
         return false;
     if (parse_word(&ps, "for")) {
         hold = parse_sum(&ps);
-        if (hold == NODE_NONE || !type_want(c, &s, hold, TYPE_OF(DIMS_TIME), "how long it has to last"))
+        if (hold == NODE_NONE ||
+            !type_want(c, &s, hold, TYPE_OF(DIMS_TIME), "how long it has to last"))
             return false;
         g->hold_s = c->node[hold].v;
     }
@@ -116,9 +120,11 @@ static bool guard_range(struct comp *c, const struct conf_node *n, struct type t
 
 static void guard_compile(struct comp *c, const struct conf_node *n, enum guard_source source)
 {
-    struct guard g = {.where = PROG_NONE, .source = (uint8_t)source, .file = c->file, .line = n->key_pos.line};
+    struct guard g = {
+        .where = PROG_NONE, .source = (uint8_t)source, .file = c->file, .line = n->key_pos.line};
     struct type t;
-    bool charge = strncmp(n->key, "charge_current", 14) == 0, discharge = strncmp(n->key, "discharge_current", 17) == 0;
+    bool charge = strncmp(n->key, "charge_current", 14) == 0,
+         discharge = strncmp(n->key, "discharge_current", 17) == 0;
     char text[160];
 
     c->n_nodes = 0;
@@ -159,23 +165,48 @@ void compile_guards(struct comp *c, const struct conf_node *map, enum guard_sour
 
 /* ---- The article's window ---- */
 
-static void article_guard(struct comp *c, chan_id chan, double lo, double hi, const char *what, int where)
+static void window_guard(struct comp *c, enum guard_source source, chan_id chan, double lo,
+                         double hi, const char *what, int where)
 {
-    struct guard g = {.where = PROG_NONE, .lo = lo, .hi = hi, .source = GUARD_ARTICLE, .file = PROG_NONE};
+    struct guard g = {
+        .where = PROG_NONE, .lo = lo, .hi = hi, .source = (uint8_t)source, .file = PROG_NONE};
     const struct chan_kind_info *k;
     char text[128], a[32], b[32];
 
     if (chan == CHAN_NONE || (!isfinite(lo) && !isfinite(hi)))
         return;
     k = chan_kind_info(c->p->station.chan[chan].kind);
-    if (str_fmt(text, sizeof(text), "%s %s%s..%s%s (article)", what, isfinite(lo) ? qty_print(lo, k->dims, k->point, a, sizeof(a)) : "", isfinite(lo) ? " " : "", isfinite(hi) ? " " : "",
-                isfinite(hi) ? qty_print(hi, k->dims, k->point, b, sizeof(b)) : "") < 0)
+    if (str_fmt(text, sizeof(text), "%s %s%s..%s%s (%s)", what,
+                isfinite(lo) ? qty_print(lo, k->dims, k->point, a, sizeof(a)) : "",
+                isfinite(lo) ? " " : "", isfinite(hi) ? " " : "",
+                isfinite(hi) ? qty_print(hi, k->dims, k->point, b, sizeof(b)) : "",
+                source_names[source]) < 0)
         text[sizeof(text) - 1] = '\0';
     g.text = text_str(c, text);
     g.value = expr_emit(c, node_chan(c, chan), what);
     if (where != NODE_NONE)
         g.where = expr_emit(c, where, what);
     guard_put(c, g);
+}
+
+static void article_guard(struct comp *c, chan_id chan, double lo, double hi, const char *what,
+                          int where)
+{
+    window_guard(c, GUARD_ARTICLE, chan, lo, hi, what, where);
+}
+
+/* What the regulator says of itself: beyond what it could have been told it has failed, and silent
+ * it cannot be made safe. */
+static void regulator_guard(struct comp *c)
+{
+    const struct prog_roles *r = &c->p->role;
+    double hi;
+
+    if (r->regulator == CHAN_NONE || r->pressure_set == CHAN_NONE)
+        return;
+    hi = c->p->station.chan[r->pressure_set].max;
+    window_guard(c, GUARD_BENCH, r->regulator, (double)-INFINITY,
+                 hi + 3.0 * accuracy_at(c, r->regulator, hi), "press.regulator", NODE_NONE);
 }
 
 /* cell.current beyond what a resting instrument may show, in one direction. */
@@ -190,7 +221,9 @@ static int flowing(struct comp *c, bool charging)
     least = least > 1e-9 ? least : 1e-9;
     i = node_chan(c, c->p->role.current);
     limit = node_const(c, charging ? least : -least, t);
-    return i == NODE_NONE || limit == NODE_NONE ? NODE_NONE : node_op2(c, charging ? INSN_GT : INSN_LT, i, limit, TYPE_BOOL);
+    return i == NODE_NONE || limit == NODE_NONE
+               ? NODE_NONE
+               : node_op2(c, charging ? INSN_GT : INSN_LT, i, limit, TYPE_BOOL);
 }
 
 void compile_article_guards(struct comp *c)
@@ -207,11 +240,15 @@ void compile_article_guards(struct comp *c)
     out = 1.01 * a->discharge_current_a + 3.0 * accuracy_at(c, r->current, a->discharge_current_a);
     article_guard(c, r->voltage, a->voltage_v.lo, a->voltage_v.hi, "cell.voltage", NODE_NONE);
     article_guard(c, r->current, -out, in, "cell.current", NODE_NONE);
-    article_guard(c, r->pressure, a->pressure_pa.lo > 0.0 ? a->pressure_pa.lo : (double)-INFINITY, a->pressure_pa.hi, "press.pressure", NODE_NONE);
+    article_guard(c, r->pressure, a->pressure_pa.lo > 0.0 ? a->pressure_pa.lo : (double)-INFINITY,
+                  a->pressure_pa.hi, "press.pressure", NODE_NONE);
+    regulator_guard(c);
     if (r->current == CHAN_NONE)
         return;
-    article_guard(c, r->temperature, a->charge_temperature_k.lo, a->charge_temperature_k.hi, "temperature while charging", flowing(c, true));
-    article_guard(c, r->temperature, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi, "temperature while discharging", flowing(c, false));
+    article_guard(c, r->temperature, a->charge_temperature_k.lo, a->charge_temperature_k.hi,
+                  "temperature while charging", flowing(c, true));
+    article_guard(c, r->temperature, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi,
+                  "temperature while discharging", flowing(c, false));
 }
 
 /* The chamber's own alarm limits: the strictest unconditional guard on its temperature. */
@@ -224,7 +261,8 @@ void chamber_limits(struct comp *c)
         const struct guard *g = &p->guards[i];
         const struct expr *e = &p->exprs[g->value];
 
-        if (g->where != PROG_NONE || e->n != 1 || p->code[e->start].op != INSN_CHAN || p->code[e->start].a != chan)
+        if (g->where != PROG_NONE || e->n != 1 || p->code[e->start].op != INSN_CHAN ||
+            p->code[e->start].a != chan)
             continue;
         if (isfinite(g->hi) && !(g->hi >= p->chamber_high_k))
             p->chamber_high_k = g->hi;
@@ -235,7 +273,8 @@ void chamber_limits(struct comp *c)
 
 /* ---- Watch rules ---- */
 
-bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level, text_id *ret_text)
+bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level,
+                 text_id *ret_text)
 {
     static const char *const levels[] = {"info", "warn", "severe", NULL};
     size_t at = 0, from;
@@ -303,7 +342,8 @@ void compile_watches(struct comp *c, const struct conf_node *list)
 
 /* ---- Loss of power ---- */
 
-static const char *const power_words[] = {"resume", "pause", "restart-step", "safe", "end", "ask", NULL};
+static const char *const power_words[] = {"resume", "pause", "restart-step", "safe", "end",
+                                          "ask",    NULL};
 
 static bool power_word(struct comp *c, const char *word, const struct diag_pos *pos, uint8_t *ret)
 {

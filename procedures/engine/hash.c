@@ -1,4 +1,5 @@
-/* procedures/engine/hash.c - the identity of a program: SHA-256 over its tables, written field by field so that neither padding nor byte order nor the places in the file matter. */
+/* procedures/engine/hash.c - the identity of a program: SHA-256 over its tables, written field by
+ * field so that neither padding nor byte order nor the places in the file matter. */
 #include "procedures/engine/compile_priv.h"
 
 #include <string.h>
@@ -48,18 +49,24 @@ static void put_all(struct dump *d, const uint16_t *v, size_t n)
     for (size_t i = 0; i < n; i++)
         put_u(d, v[i]);
 }
-#define PUT_U16(d, ...) put_all((d), (const uint16_t[]){__VA_ARGS__}, sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t))
+#define PUT_U16(d, ...)                           \
+    put_all((d), (const uint16_t[]){__VA_ARGS__}, \
+            sizeof((const uint16_t[]){__VA_ARGS__}) / sizeof(uint16_t))
 
 static void dump_head(struct dump *d, const struct program *p)
 {
-    const double window[] = {p->capacity_c, p->area_m2, p->charge_max_a, p->discharge_max_a, p->v_lo, p->v_hi, p->p_lo_pa, p->p_hi_pa,
-                             p->ocv_lo_v, p->ocv_hi_v, p->chamber_high_k, p->chamber_low_k, p->one_c_a, p->power_loss_within_s};
+    const double window[] = {
+        p->capacity_c,     p->area_m2,       p->charge_max_a, p->discharge_max_a,    p->v_lo,
+        p->v_hi,           p->p_lo_pa,       p->p_hi_pa,      p->ocv_lo_v,           p->ocv_hi_v,
+        p->chamber_high_k, p->chamber_low_k, p->one_c_a,      p->power_loss_within_s};
 
     put_text(d, "benchctl program 1");
     put_u(d, p->n_texts);
     for (uint16_t i = 0; i < p->n_texts; i++)
         put_text(d, p->texts[i]);
-    PUT_U16(d, p->name, p->title, p->about, p->version, p->start, p->before, p->at_end, p->on_power_loss, p->on_power_loss_else, p->first_record, p->n_default_records, p->n_holds);
+    PUT_U16(d, p->name, p->title, p->about, p->version, p->start, p->before, p->at_end,
+            p->on_power_loss, p->on_power_loss_else, p->first_record, p->n_default_records,
+            p->n_holds);
     for (size_t i = 0; i < ARRAY_LEN(window); i++)
         put_d(d, window[i]);
     /* Channel numbers mean nothing without their names. */
@@ -72,12 +79,14 @@ static void dump_steps(struct dump *d, const struct program *p)
 {
     put_u(d, p->n_steps);
     for (uint16_t i = 0; i < p->n_steps; i++)
-        PUT_U16(d, p->steps[i].op, p->steps[i].depth, p->steps[i].a, p->steps[i].b, p->steps[i].block);
+        PUT_U16(d, p->steps[i].op, p->steps[i].depth, p->steps[i].a, p->steps[i].b,
+                p->steps[i].block);
     put_u(d, p->n_blocks);
     for (uint16_t i = 0; i < p->n_blocks; i++) {
         const struct block *b = &p->blocks[i];
 
-        PUT_U16(d, b->name, b->parent, b->kind, b->depth, b->enter, b->first, b->next, b->end, b->stop_when, b->count, b->reg, b->from, b->to, b->by, b->list_first, b->list_n);
+        PUT_U16(d, b->name, b->parent, b->kind, b->depth, b->enter, b->first, b->next, b->end,
+                b->stop_when, b->count, b->reg, b->from, b->to, b->by, b->list_first, b->list_n);
         put_u(d, b->count_max);
     }
     put_u(d, p->n_lists);
@@ -90,8 +99,10 @@ static void dump_acts(struct dump *d, const struct program *p)
     for (uint16_t i = 0; i < p->n_acts; i++) {
         const struct act *a = &p->acts[i];
 
-        PUT_U16(d, a->verb, a->at_kind, a->at_limit, a->timeout_action, (uint16_t)(a->direction + 1), a->output_off, a->restart_block, a->at, a->v_set, a->v_lo, a->v_hi, a->n_sets, a->for_s,
-                a->at_least_s, a->timeout_s, a->first_end, a->n_ends, a->first_save, a->n_saves, a->first_record, a->n_records, a->name);
+        PUT_U16(d, a->verb, a->at_kind, a->at_limit, a->timeout_action,
+                (uint16_t)(a->direction + 1), a->output_off, a->restart_block, a->at, a->v_set,
+                a->v_lo, a->v_hi, a->n_sets, a->for_s, a->at_least_s, a->timeout_s, a->first_end,
+                a->n_ends, a->first_save, a->n_saves, a->first_record, a->n_records, a->name);
         for (uint8_t k = 0; k < a->n_sets; k++)
             PUT_U16(d, a->set[k].chan, a->set[k].value, a->set[k].rate);
     }

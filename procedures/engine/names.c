@@ -1,4 +1,5 @@
-/* procedures/engine/names.c - what a word in an expression stands for: a parameter, a register, a word of the step, a constant of the article, a channel, a function. */
+/* procedures/engine/names.c - what a word in an expression stands for: a parameter, a register, a
+ * word of the step, a constant of the article, a channel, a function. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -28,7 +29,12 @@ struct symbol *symbol_add(struct comp *c, const char *name, enum sym_kind kind)
         c->n_symbols--;
     }
     s = &c->symbol[c->n_symbols++];
-    *s = (struct symbol){.name = program_text(c->p, text_str(c, name)), .kind = kind, .live = true, .reg = PROG_NONE, .lo = -INFINITY, .hi = INFINITY};
+    *s = (struct symbol){.name = program_text(c->p, text_str(c, name)),
+                         .kind = kind,
+                         .live = true,
+                         .reg = PROG_NONE,
+                         .lo = -INFINITY,
+                         .hi = INFINITY};
     return s;
 }
 
@@ -36,14 +42,20 @@ reg_id reg_add(struct comp *c, const char *name, struct type t)
 {
     uint32_t i = TABLE_ADD(c, regs, PROG_REGS_MAX);
 
-    c->p->regs[i] = (struct reg){.name = text_str(c, name), .dims = t.dims, .point = t.point, .text = t.text || t.words, .initial = NAN};
+    c->p->regs[i] = (struct reg){.name = text_str(c, name),
+                                 .dims = t.dims,
+                                 .point = t.point,
+                                 .text = t.text || t.words,
+                                 .initial = NAN};
     c->p->n_regs = (uint16_t)(i + 1);
     return (reg_id)i;
 }
 
 static bool same_type(const struct type *a, const struct type *b)
 {
-    return a->any || b->any || (dims_equal(a->dims, b->dims) && a->point == b->point && (a->words || a->text) == (b->words || b->text));
+    return a->any || b->any ||
+           (dims_equal(a->dims, b->dims) && a->point == b->point &&
+            (a->words || a->text) == (b->words || b->text));
 }
 
 reg_id reg_target(struct comp *c, const struct src *name, struct type t)
@@ -53,7 +65,8 @@ reg_id reg_target(struct comp *c, const struct src *name, struct type t)
     struct token tok;
     struct lexer lx = {.src = name};
 
-    if (lex_next(&lx, &tok, NULL) < 0 || tok.kind != TOK_WORD || tok.n != name->n || is_keyword(name->text, name->n) || memchr(name->text, '.', name->n)) {
+    if (lex_next(&lx, &tok, NULL) < 0 || tok.kind != TOK_WORD || tok.n != name->n ||
+        is_keyword(name->text, name->n) || memchr(name->text, '.', name->n)) {
         FAIL(c, E_SYNTAX, &name->pos, "'%s' cannot be the name of a register", name->text);
         HINT(c, "letters, digits and _");
         return PROG_NONE;
@@ -63,11 +76,13 @@ reg_id reg_target(struct comp *c, const struct src *name, struct type t)
         return PROG_NONE;
     }
     if (s && s->kind != SYM_REG) {
-        FAIL(c, E_EXISTS, &name->pos, "'%s' is a %s and cannot be written", name->text, s->kind == SYM_LOOP ? "loop variable" : "parameter");
+        FAIL(c, E_EXISTS, &name->pos, "'%s' is a %s and cannot be written", name->text,
+             s->kind == SYM_LOOP ? "loop variable" : "parameter");
         return PROG_NONE;
     }
     if (s && !same_type(&s->t, &t)) {
-        FAIL(c, E_UNIT, &name->pos, "'%s' holds %s elsewhere, here it would be %s", name->text, type_name(&s->t, a, sizeof(a)), type_name(&t, b, sizeof(b)));
+        FAIL(c, E_UNIT, &name->pos, "'%s' holds %s elsewhere, here it would be %s", name->text,
+             type_name(&s->t, a, sizeof(a)), type_name(&t, b, sizeof(b)));
         return PROG_NONE;
     }
     if (!s) {
@@ -120,15 +135,30 @@ const char *const *channel_names(struct comp *c, bool set)
     const char **list = arena_alloc(&c->scratch, (STATION_CHANS_MAX + 1U) * sizeof(*list));
     size_t n = 0;
 
-    for (uint16_t i = 0; i < s->n_chans; i++)
-        if (set ? s->chan[i].set : s->chan[i].read)
-            list[n++] = s->chan[i].name;
+    for (uint16_t i = 0; i < s->n_chans; i++) {
+        const char *name = s->chan[i].name;
+        size_t len = strlen(name);
+
+        if (set && s->chan[i].set) /* written without its `_set` */
+            list[n++] = len > 4 && strcmp(name + len - 4, "_set") == 0
+                            ? arena_dup_n(&c->scratch, name, len - 4)
+                            : name;
+        else if (!set && s->chan[i].read)
+            list[n++] = name;
+    }
     return list;
 }
 
-static int node_leaf(struct parser *ps, enum insn_op op, uint16_t a, struct type t, size_t at, size_t n)
+static int node_leaf(struct parser *ps, enum insn_op op, uint16_t a, struct type t, size_t at,
+                     size_t n)
 {
-    return node_add(ps->c, (struct node){.op = (uint8_t)op, .a = a, .l = NODE_NONE, .r = NODE_NONE, .t = t, .at = (uint32_t)at, .n = (uint32_t)n});
+    return node_add(ps->c, (struct node){.op = (uint8_t)op,
+                                         .a = a,
+                                         .l = NODE_NONE,
+                                         .r = NODE_NONE,
+                                         .t = t,
+                                         .at = (uint32_t)at,
+                                         .n = (uint32_t)n});
 }
 
 static int node_any(struct parser *ps, size_t at, size_t n)
@@ -164,7 +194,8 @@ static chan_id bare_channel(struct parser *ps, const char *word, size_t at)
 }
 
 /* Members of an array `path`: path.1, path.2 ...; or the channel itself. */
-static unsigned array_members(const struct station_desc *s, const char *path, chan_id ret[STATION_CHANS_MAX])
+static unsigned array_members(const struct station_desc *s, const char *path,
+                              chan_id ret[STATION_CHANS_MAX])
 {
     size_t len = strlen(path);
     unsigned n = 0;
@@ -174,7 +205,8 @@ static unsigned array_members(const struct station_desc *s, const char *path, ch
 
         if (!s->chan[i].read || strncmp(name, path, len) != 0)
             continue;
-        if (name[len] == '\0' || (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1)))
+        if (name[len] == '\0' ||
+            (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1)))
             ret[n++] = i;
     }
     return n;
@@ -186,7 +218,8 @@ static bool is_set_somewhere(const struct conf_node *n, const char *word, unsign
     for (const struct conf_node *i = n ? n->first : NULL; i && level < NEST_MAX; i = i->next) {
         bool keeps = i->key && (strcmp(i->key, "save") == 0 || strcmp(i->key, "let") == 0);
 
-        if (keeps && (i->kind == CONF_SCALAR ? strcmp(i->text, word) == 0 : conf_get(i, word) != NULL))
+        if (keeps &&
+            (i->kind == CONF_SCALAR ? strcmp(i->text, word) == 0 : conf_get(i, word) != NULL))
             return true;
         if (is_set_somewhere(i, word, level + 1))
             return true;
@@ -197,8 +230,10 @@ static bool is_set_somewhere(const struct conf_node *n, const char *word, unsign
 static int unknown_name(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
-    static const char *const others[] = {"charge", "energy", "current", "voltage", "capacity", "area", "soc", "cause", "cycle", "resistance", "time", "abs", "rate", "mean", "max", "min",
-                                         "lowest", "highest", "spread", "sum", "count", NULL};
+    static const char *const others[] = {
+        "charge", "energy",     "current", "voltage", "capacity", "area", "soc", "cause",
+        "cycle",  "resistance", "time",    "abs",     "rate",     "mean", "max", "min",
+        "lowest", "highest",    "spread",  "sum",     "count",    NULL};
     const char *near = NULL, *names[SYMBOLS_MAX + 1];
     size_t n = 0;
 
@@ -210,11 +245,14 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
         return node_any(ps, at, len);
     }
     if (!path && is_set_somewhere(c->root, word, 0)) {
-        parse_fail(ps, E_INVALID, at, len, "'%.*s' may be read here before it is set", (int)len, word);
+        parse_fail(ps, E_INVALID, at, len, "'%.*s' may be read here before it is set", (int)len,
+                   word);
         HINT(c, "set it on every path to this place, for instance with let");
         return NODE_NONE;
     }
-    parse_fail(ps, E_NOENT, at, len, path ? "the station has no channel '%.*s'" : "nothing is called '%.*s' here", (int)len, word);
+    parse_fail(ps, E_NOENT, at, len,
+               path ? "the station has no channel '%.*s'" : "nothing is called '%.*s' here",
+               (int)len, word);
     for (unsigned i = c->base; i < c->n_symbols; i++)
         if (c->symbol[i].live)
             names[n++] = c->symbol[i].name;
@@ -231,7 +269,8 @@ static int unknown_name(struct parser *ps, const char *word, size_t at)
 
 /* ---- Words ---- */
 
-static int article_value(struct parser *ps, const struct article *a, const char *word, size_t at, double v, struct type t)
+static int article_value(struct parser *ps, const struct article *a, const char *word, size_t at,
+                         double v, struct type t)
 {
     struct comp *c = ps->c;
     int n;
@@ -239,7 +278,8 @@ static int article_value(struct parser *ps, const struct article *a, const char 
     if (c->open_article)
         comp_open(c, "article.%s", word);
     else if (!isfinite(v))
-        return parse_fail(ps, E_NOENT, at, strlen(word), "the article %s does not say its %s", a->name ? a->name : "", word);
+        return parse_fail(ps, E_NOENT, at, strlen(word), "the article %s does not say its %s",
+                          a->name ? a->name : "", word);
     n = node_const(c, c->open_article ? (double)NAN : v, t);
     if (n != NODE_NONE) {
         c->node[n].at = (uint32_t)at;
@@ -259,23 +299,23 @@ static int article_word(struct parser *ps, const char *word, size_t at)
         double v;
         struct type t;
     } table[] = {
-        {"capacity", ps->c->p->capacity_c, TYPE_OF(DIMS_CHARGE)},
-        {"area", ps->c->p->area_m2, TYPE_OF(DIMS_AREA)},
-        {"electrolyte_thickness", a->thickness_m, TYPE_OF(DIMS_LENGTH)},
-        {"article.capacity", a->capacity_c, TYPE_OF(DIMS_CHARGE)},
-        {"article.area", a->area_m2, TYPE_OF(DIMS_AREA)},
-        {"article.energy", a->energy_j, TYPE_OF(DIMS_ENERGY)},
-        {"article.mass", a->mass_kg, TYPE_OF(DIMS_MASS)},
-        {"limits.voltage.low", a->voltage_v.lo, TYPE_OF(DIMS_VOLTAGE)},
-        {"limits.voltage.high", a->voltage_v.hi, TYPE_OF(DIMS_VOLTAGE)},
-        {"limits.pressure.low", a->pressure_pa.lo, TYPE_OF(DIMS_PRESSURE)},
-        {"limits.pressure.high", a->pressure_pa.hi, TYPE_OF(DIMS_PRESSURE)},
-        {"limits.charge_current", a->charge_current_a, TYPE_OF(DIMS_CURRENT)},
-        {"limits.discharge_current", a->discharge_current_a, TYPE_OF(DIMS_CURRENT)},
-        {"limits.charge_temperature.low", a->charge_temperature_k.lo, temperature},
-        {"limits.charge_temperature.high", a->charge_temperature_k.hi, temperature},
-        {"limits.discharge_temperature.low", a->discharge_temperature_k.lo, temperature},
-        {"limits.discharge_temperature.high", a->discharge_temperature_k.hi, temperature},
+        {"capacity",                          ps->c->p->capacity_c,          TYPE_OF(DIMS_CHARGE)  },
+        {"area",                              ps->c->p->area_m2,             TYPE_OF(DIMS_AREA)    },
+        {"electrolyte_thickness",             a->thickness_m,                TYPE_OF(DIMS_LENGTH)  },
+        {"article.capacity",                  a->capacity_c,                 TYPE_OF(DIMS_CHARGE)  },
+        {"article.area",                      a->area_m2,                    TYPE_OF(DIMS_AREA)    },
+        {"article.energy",                    a->energy_j,                   TYPE_OF(DIMS_ENERGY)  },
+        {"article.mass",                      a->mass_kg,                    TYPE_OF(DIMS_MASS)    },
+        {"limits.voltage.low",                a->voltage_v.lo,               TYPE_OF(DIMS_VOLTAGE) },
+        {"limits.voltage.high",               a->voltage_v.hi,               TYPE_OF(DIMS_VOLTAGE) },
+        {"limits.pressure.low",               a->pressure_pa.lo,             TYPE_OF(DIMS_PRESSURE)},
+        {"limits.pressure.high",              a->pressure_pa.hi,             TYPE_OF(DIMS_PRESSURE)},
+        {"limits.charge_current",             a->charge_current_a,           TYPE_OF(DIMS_CURRENT) },
+        {"limits.discharge_current",          a->discharge_current_a,        TYPE_OF(DIMS_CURRENT) },
+        {"limits.charge_temperature.low",     a->charge_temperature_k.lo,    temperature           },
+        {"limits.charge_temperature.high",    a->charge_temperature_k.hi,    temperature           },
+        {"limits.discharge_temperature.low",  a->discharge_temperature_k.lo, temperature           },
+        {"limits.discharge_temperature.high", a->discharge_temperature_k.hi, temperature           },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
@@ -291,21 +331,22 @@ static int step_word(struct parser *ps, const char *word, size_t at)
         enum insn_op op;
         struct type t;
     } table[] = {
-        {"charge", INSN_STEP_CHARGE, {.dims = DIM_CHARGE}},
-        {"energy", INSN_STEP_ENERGY, {.dims = DIM_ENERGY}},
-        {"time", INSN_STEP_TIME, {.dims = DIM_TIME}},
-        {"run.time", INSN_RUN_TIME, {.dims = DIM_TIME}},
-        {"soc", INSN_SOC, {.point = false}},
-        {"cycle", INSN_CYCLE, {.point = false}},
-        {"cause", INSN_CAUSE, {.text = true}},
-        {"resistance", INSN_RESISTANCE, {.dims = DIM_RESISTANCE}},
+        {"charge",     INSN_STEP_CHARGE, {.dims = DIM_CHARGE}    },
+        {"energy",     INSN_STEP_ENERGY, {.dims = DIM_ENERGY}    },
+        {"time",       INSN_STEP_TIME,   {.dims = DIM_TIME}      },
+        {"run.time",   INSN_RUN_TIME,    {.dims = DIM_TIME}      },
+        {"soc",        INSN_SOC,         {.point = false}        },
+        {"cycle",      INSN_CYCLE,       {.point = false}        },
+        {"cause",      INSN_CAUSE,       {.text = true}          },
+        {"resistance", INSN_RESISTANCE,  {.dims = DIM_RESISTANCE}},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++) {
         if (strcmp(word, table[i].word) != 0)
             continue;
         if (!(ps->use & USE_STEP))
-            return parse_fail(ps, E_INVALID, at, strlen(word), "'%s' of a step cannot be used here", word);
+            return parse_fail(ps, E_INVALID, at, strlen(word), "'%s' of a step cannot be used here",
+                              word);
         return node_leaf(ps, table[i].op, 0, table[i].t, at, strlen(word));
     }
     return NODE_NONE;
@@ -334,21 +375,24 @@ static int symbol_value(struct parser *ps, const struct symbol *s, size_t at)
         }
         return x;
     case SYM_LIST:
-        parse_fail(ps, E_UNIT, at, n, "'%s' is a list; one of its values is taken by `each`", s->name);
+        parse_fail(ps, E_UNIT, at, n, "'%s' is a list; one of its values is taken by `each`",
+                   s->name);
         return NODE_NONE;
     case SYM_REG:
-    case SYM_LOOP:
-        break;
+    case SYM_LOOP: break;
     }
     if (!(ps->use & USE_REGS))
-        return parse_fail(ps, E_INVALID, at, n, "'%s' is measured during the run; it cannot be used here", s->name);
-    if (s->kind == SYM_REG && !(ps->use & USE_UNSET) && !flow_has(&c->flow, s->reg) && !saved_before(c, s->reg)) {
+        return parse_fail(ps, E_INVALID, at, n,
+                          "'%s' is measured during the run; it cannot be used here", s->name);
+    if (s->kind == SYM_REG && !(ps->use & USE_UNSET) && !flow_has(&c->flow, s->reg) &&
+        !saved_before(c, s->reg)) {
         bool own = false;
 
         for (unsigned i = 0; i < c->n_own; i++)
             own |= c->own[i].reg == s->reg;
         parse_fail(ps, E_INVALID, at, n, "'%s' may be read here before it is set", s->name);
-        HINT(c, own ? "it is saved by this step: give `after` a time not before the save's" : "set it on every path to this place, for instance with let");
+        HINT(c, own ? "it is saved by this step: give `after` a time not before the save's"
+                    : "set it on every path to this place, for instance with let");
         return NODE_NONE;
     }
     return node_leaf(ps, INSN_REG, s->reg, s->t, at, n);
@@ -370,7 +414,8 @@ static int directed_current(struct parser *ps, bool discharge)
     return n == NODE_NONE || zero == NODE_NONE ? NODE_NONE : node_op2(c, INSN_MAX, n, zero, t);
 }
 
-/* A station without a thermocouple on the cell: the chamber's air stands for it, and that is said. */
+/* A station without a thermocouple on the cell: the chamber's air stands for it, and that is said.
+ */
 static chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
@@ -380,7 +425,9 @@ static chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
     if (strcmp(word, "cell.temperature") != 0 || air == CHAN_NONE)
         return CHAN_NONE;
     if (!c->air_for_cell)
-        diag_warn_at(c->d, src_pos(ps->src, at, strlen(word), &pos), "station %s has no cell.temperature: chamber.temperature is taken for it", c->p->station.station);
+        diag_warn_at(c->d, src_pos(ps->src, at, strlen(word), &pos),
+                     "station %s has no cell.temperature: chamber.temperature is taken for it",
+                     c->p->station.station);
     c->air_for_cell = true;
     return air;
 }
@@ -406,7 +453,8 @@ static int channel_word(struct parser *ps, const char *word, size_t at)
     if (chan == CHAN_NONE)
         return NODE_NONE;
     sc = &c->p->station.chan[chan];
-    t = (struct type){.dims = chan_kind_info(sc->kind)->dims, .point = chan_kind_info(sc->kind)->point};
+    t = (struct type){.dims = chan_kind_info(sc->kind)->dims,
+                      .point = chan_kind_info(sc->kind)->point};
     return node_leaf(ps, sc->read ? INSN_CHAN : INSN_SETPOINT, chan, t, at, strlen(word));
 }
 

@@ -1,4 +1,5 @@
-/* procedures/engine/needs.c - what a procedure asks of its surroundings: the article and the roles of the station. */
+/* procedures/engine/needs.c - what a procedure asks of its surroundings: the article and the roles
+ * of the station. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -40,7 +41,8 @@ static void check_kind(struct comp *c, const struct conf_node *kind)
             HINT(c, "did you mean %s?", str_nearest(i->text, article_kinds));
     }
     if (!c->open_article && !node_lists(kind, article_kinds[c->in->article->kind]))
-        FAIL(c, E_INVALID, &kind->pos, "the procedure is not for a %s (%s)", article_kinds[c->in->article->kind], c->in->article->name);
+        FAIL(c, E_INVALID, &kind->pos, "the procedure is not for a %s (%s)",
+             article_kinds[c->in->article->kind], c->in->article->name);
 }
 
 static void check_need(struct comp *c, const struct conf_node *n)
@@ -69,7 +71,8 @@ static void check_need(struct comp *c, const struct conf_node *n)
         p += len + (p[len] == '.');
     }
     if (!at || *p)
-        FAIL(c, E_NOENT, &n->pos, "the article %s does not say its %s", c->in->article->name, n->text);
+        FAIL(c, E_NOENT, &n->pos, "the article %s does not say its %s", c->in->article->name,
+             n->text);
 }
 
 static void check_article(struct comp *c, const struct conf_node *n)
@@ -87,7 +90,8 @@ static void check_article(struct comp *c, const struct conf_node *n)
     needs = conf_get(n, "needs");
     if (needs && needs->kind == CONF_SCALAR)
         check_need(c, needs);
-    for (const struct conf_node *i = needs && needs->kind == CONF_SEQ ? needs->first : NULL; i; i = i->next)
+    for (const struct conf_node *i = needs && needs->kind == CONF_SEQ ? needs->first : NULL; i;
+         i = i->next)
         check_need(c, i);
     model = conf_get(n, "model");
     if (!model)
@@ -98,7 +102,8 @@ static void check_article(struct comp *c, const struct conf_node *n)
     }
     have = conf_get(c->in->article->node, "model");
     if (!have || have->kind != CONF_SCALAR || !node_lists(model, have->text))
-        FAIL(c, E_INVALID, &model->pos, "the procedure is not for the model of %s", c->in->article->name);
+        FAIL(c, E_INVALID, &model->pos, "the procedure is not for the model of %s",
+             c->in->article->name);
 }
 
 /* ---- Roles ---- */
@@ -106,21 +111,28 @@ static void check_article(struct comp *c, const struct conf_node *n)
 struct role_range {
     const char *role, *key;
     struct type t;
-    const char *set[3]; /* set channels that have to offer the range; the first that the station has; -: its negative end */
+    const char *set[3]; /* set channels that have to offer the range; the first that the station
+                           has; -: its negative end */
 };
 static const struct role_range role_ranges[] = {
-    {"cycler", "voltage", {.dims = DIM_VOLTAGE}, {"cycler.voltage_set"}},
-    {"cycler", "current", {.dims = DIM_CURRENT}, {"cycler.current_limit", "cycler.limit_charge", "cycler.limit_discharge"}},
-    {"cycler", "power", {.dims = DIM_POWER}, {NULL}},
-    {"press", "pressure", {.dims = DIM_PRESSURE}, {"press.pressure_set"}},
-    {"chamber", "temperature", {.dims = DIM_TEMPERATURE, .point = true}, {"chamber.temperature_set"}},
+    {"cycler",  "voltage",  {.dims = DIM_VOLTAGE},                    {"cycler.voltage_set"}},
+    {"cycler",
+     "current",             {.dims = DIM_CURRENT},
+     {"cycler.current_limit", "cycler.limit_charge", "cycler.limit_discharge"}              },
+    {"cycler",  "power",    {.dims = DIM_POWER},                      {NULL}                },
+    {"press",   "pressure", {.dims = DIM_PRESSURE},                   {"press.pressure_set"}},
+    {"chamber",
+     "temperature",         {.dims = DIM_TEMPERATURE, .point = true},
+     {"chamber.temperature_set"}                                                            },
 };
 
-static void role_short(struct comp *c, const struct conf_node *n, const struct role_range *r, double have_lo, double have_hi)
+static void role_short(struct comp *c, const struct conf_node *n, const struct role_range *r,
+                       double have_lo, double have_hi)
 {
     char lo[32], hi[32];
 
-    FAIL(c, E_RANGE, &n->pos, "the %s of this station offers %s .. %s", r->role, qty_print(have_lo, r->t.dims, r->t.point, lo, sizeof(lo)),
+    FAIL(c, E_RANGE, &n->pos, "the %s of this station offers %s .. %s", r->role,
+         qty_print(have_lo, r->t.dims, r->t.point, lo, sizeof(lo)),
          qty_print(have_hi, r->t.dims, r->t.point, hi, sizeof(hi)));
 }
 
@@ -172,14 +184,18 @@ static void check_sampling(struct comp *c, const struct conf_node *n, const char
         if (strcmp(s->group[i].name, role) == 0 && s->group[i].fastest_s > want_s * (1.0 + 1e-9)) {
             char have[32];
 
-            FAIL(c, E_RANGE, &n->pos, "the %s of this station gives a value every %s at best", role, qty_print(s->group[i].fastest_s, DIMS_TIME, false, have, sizeof(have)));
+            FAIL(c, E_RANGE, &n->pos, "the %s of this station gives a value every %s at best", role,
+                 qty_print(s->group[i].fastest_s, DIMS_TIME, false, have, sizeof(have)));
         }
 }
 
 static bool role_offered(const struct comp *c, const char *role)
 {
     const struct station_desc *s = &c->p->station;
-    const char *prefix = strcmp(role, "cycler") == 0 ? "cycler." : strcmp(role, "press") == 0 ? "press." : strcmp(role, "chamber") == 0 ? "chamber." : NULL;
+    const char *prefix = strcmp(role, "cycler") == 0    ? "cycler."
+                         : strcmp(role, "press") == 0   ? "press."
+                         : strcmp(role, "chamber") == 0 ? "chamber."
+                                                        : NULL;
 
     for (uint16_t i = 0; prefix && i < s->n_chans; i++)
         if (str_starts(s->chan[i].name, prefix))
@@ -219,7 +235,8 @@ static void check_role_key(struct comp *c, const struct conf_node *role, const s
 static void check_role(struct comp *c, const struct conf_node *n)
 {
     static const char *const roles[] = {"cycler", "press", "chamber", NULL};
-    bool ours = strcmp(n->key, "cycler") == 0 || strcmp(n->key, "press") == 0 || strcmp(n->key, "chamber") == 0;
+    bool ours = strcmp(n->key, "cycler") == 0 || strcmp(n->key, "press") == 0 ||
+                strcmp(n->key, "chamber") == 0;
 
     if (c->open_station)
         comp_open(c, "role %s", n->key);
@@ -246,8 +263,10 @@ void compile_head(struct comp *c, const struct conf_node *root)
     if (article)
         check_article(c, article);
     if (needs && needs->kind != CONF_MAP)
-        FAIL(c, E_SYNTAX, &needs->pos, "`needs` is a map of roles: {cycler: {voltage: 0 V .. 5 V}}");
-    for (const struct conf_node *n = needs && needs->kind == CONF_MAP ? needs->first : NULL; n; n = n->next)
+        FAIL(c, E_SYNTAX, &needs->pos,
+             "`needs` is a map of roles: {cycler: {voltage: 0 V .. 5 V}}");
+    for (const struct conf_node *n = needs && needs->kind == CONF_MAP ? needs->first : NULL; n;
+         n = n->next)
         check_role(c, n);
 }
 
@@ -258,24 +277,24 @@ void compile_roles(struct comp *c)
         chan_id *id;
         const char *name;
     } table[] = {
-        {&r->voltage, "cell.voltage"},
-        {&r->current, "cell.current"},
-        {&r->mode, "cycler.mode"},
-        {&r->voltage_set, "cycler.voltage_set"},
-        {&r->current_limit, "cycler.current_limit"},
-        {&r->limit_charge, "cycler.limit_charge"},
-        {&r->limit_discharge, "cycler.limit_discharge"},
-        {&r->current_set, "cycler.current_set"},
-        {&r->voltage_limit, "cycler.voltage_limit"},
-        {&r->pressure, "press.pressure"},
-        {&r->force, "press.force"},
-        {&r->pressure_set, "press.pressure_set"},
-        {&r->regulator, "press.regulator"},
-        {&r->temperature, "cell.temperature"},
+        {&r->voltage,         "cell.voltage"           },
+        {&r->current,         "cell.current"           },
+        {&r->mode,            "cycler.mode"            },
+        {&r->voltage_set,     "cycler.voltage_set"     },
+        {&r->current_limit,   "cycler.current_limit"   },
+        {&r->limit_charge,    "cycler.limit_charge"    },
+        {&r->limit_discharge, "cycler.limit_discharge" },
+        {&r->current_set,     "cycler.current_set"     },
+        {&r->voltage_limit,   "cycler.voltage_limit"   },
+        {&r->pressure,        "press.pressure"         },
+        {&r->force,           "press.force"            },
+        {&r->pressure_set,    "press.pressure_set"     },
+        {&r->regulator,       "press.regulator"        },
+        {&r->temperature,     "cell.temperature"       },
         {&r->temperature_set, "chamber.temperature_set"},
-        {&r->chamber_mode, "chamber.mode"},
-        {&r->chamber_high, "chamber.limit_high"},
-        {&r->chamber_low, "chamber.limit_low"},
+        {&r->chamber_mode,    "chamber.mode"           },
+        {&r->chamber_high,    "chamber.limit_high"     },
+        {&r->chamber_low,     "chamber.limit_low"      },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)

@@ -1,4 +1,5 @@
-/* procedures/engine/params.c - parameters and calls. Parameters are constants of the program, from the file, from --set or from a call. What a call gives may be measured: then it is a register. */
+/* procedures/engine/params.c - parameters and calls. Parameters are constants of the program, from
+ * the file, from --set or from a call. What a call gives may be measured: then it is a register. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -19,7 +20,7 @@ static bool below(double a, double b)
 /* A value that a parameter got, before it has a name. */
 struct given {
     const struct conf_node *value;
-    bool dynamic;      /* a call gave a value that is measured */
+    bool dynamic; /* a call gave a value that is measured */
     expr_id expr;
     struct type t;
     double v;
@@ -40,7 +41,8 @@ static const struct words *words_of(struct comp *c, const struct conf_node *list
     return w;
 }
 
-static bool value_node(struct comp *c, const struct conf_node *n, struct type *ret_t, double *ret_v, struct src *s)
+static bool value_node(struct comp *c, const struct conf_node *n, struct type *ret_t, double *ret_v,
+                       struct src *s)
 {
     struct parser ps;
     int root;
@@ -63,7 +65,8 @@ static bool value_node(struct comp *c, const struct conf_node *n, struct type *r
     return true;
 }
 
-static void check_within(struct comp *c, const struct conf_node *spec, const struct conf_node *value, struct type t, double v)
+static void check_within(struct comp *c, const struct conf_node *spec,
+                         const struct conf_node *value, struct type t, double v)
 {
     const struct conf_node *within = conf_get(spec, "within");
     struct src s;
@@ -87,7 +90,8 @@ static void check_within(struct comp *c, const struct conf_node *spec, const str
     if (below(v, r.lo) || below(r.hi, v)) {
         char a[32];
 
-        FAIL(c, E_RANGE, &value->pos, "%s is not within %s", qty_print(v, t.dims, t.point, a, sizeof(a)), within->text);
+        FAIL(c, E_RANGE, &value->pos, "%s is not within %s",
+             qty_print(v, t.dims, t.point, a, sizeof(a)), within->text);
     }
 }
 
@@ -100,7 +104,8 @@ static uint16_t list_add(struct comp *c, expr_id e)
     return (uint16_t)i;
 }
 
-static void parameter_list(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name)
+static void parameter_list(struct comp *c, const struct conf_node *spec,
+                           const struct conf_node *value, const char *name)
 {
     struct symbol *s;
     struct type t = {0}, one;
@@ -115,7 +120,8 @@ static void parameter_list(struct comp *c, const struct conf_node *spec, const s
         if (n == 0)
             t = one;
         else if (!one.any && (!dims_equal(one.dims, t.dims) || one.point != t.point))
-            FAIL(c, E_UNIT, &i->pos, "the list holds %s, but this is %s", type_name(&t, a, sizeof(a)), type_name(&one, b, sizeof(b)));
+            FAIL(c, E_UNIT, &i->pos, "the list holds %s, but this is %s",
+                 type_name(&t, a, sizeof(a)), type_name(&one, b, sizeof(b)));
         check_within(c, spec, i, t, v);
         if (n >= LIST_MAX) {
             FAIL(c, E_FULL, &i->pos, "a list has at most %d values", LIST_MAX);
@@ -136,7 +142,8 @@ static void parameter_list(struct comp *c, const struct conf_node *spec, const s
     s->hi = hi;
 }
 
-static void parameter_word(struct comp *c, const struct conf_node *one_of, const struct conf_node *value, const char *name)
+static void parameter_word(struct comp *c, const struct conf_node *one_of,
+                           const struct conf_node *value, const char *name)
 {
     const struct words *w = words_of(c, one_of);
     struct symbol *s = symbol_add(c, name, SYM_CONST);
@@ -156,7 +163,8 @@ static void parameter_word(struct comp *c, const struct conf_node *one_of, const
 }
 
 /* The default decides what sort of value a parameter is. */
-static bool check_sort(struct comp *c, const struct conf_node *spec, const struct conf_node *value, const char *name, struct type t)
+static bool check_sort(struct comp *c, const struct conf_node *spec, const struct conf_node *value,
+                       const char *name, struct type t)
 {
     const struct conf_node *standard = conf_get(spec, "default");
     struct type d;
@@ -164,13 +172,15 @@ static bool check_sort(struct comp *c, const struct conf_node *spec, const struc
     double v;
     char a[48], b[48];
 
-    if (!standard || standard == value || standard->kind != CONF_SCALAR || !value_node(c, standard, &d, &v, &src))
+    if (!standard || standard == value || standard->kind != CONF_SCALAR ||
+        !value_node(c, standard, &d, &v, &src))
         return true;
     if (dims_equal(d.dims, DIMS_CRATE) && dims_equal(t.dims, DIMS_CURRENT))
         return true; /* a rate may be given in amperes */
     if (d.any || t.any || (dims_equal(d.dims, t.dims) && d.point == t.point))
         return true;
-    FAIL(c, E_UNIT, &value->pos, "the parameter %s is %s, but this is %s", name, type_name(&d, a, sizeof(a)), type_name(&t, b, sizeof(b)));
+    FAIL(c, E_UNIT, &value->pos, "the parameter %s is %s, but this is %s", name,
+         type_name(&d, a, sizeof(a)), type_name(&t, b, sizeof(b)));
     return false;
 }
 
@@ -251,7 +261,8 @@ void parameters_done(struct comp *c)
 }
 
 /* A value from a call, read in the caller's words. */
-static void given_by_caller(struct comp *c, const struct conf_node *value, unsigned caller_base, struct given *ret)
+static void given_by_caller(struct comp *c, const struct conf_node *value, unsigned caller_base,
+                            struct given *ret)
 {
     unsigned base = c->base, n_symbols = c->n_symbols;
     struct src s = src_value(value);
@@ -285,7 +296,8 @@ static void unknown_sets(struct comp *c, const struct conf_node *parameters)
     const char *names[65];
     size_t n = 0;
 
-    for (const struct conf_node *i = parameters ? parameters->first : NULL; i && n < 64; i = i->next)
+    for (const struct conf_node *i = parameters ? parameters->first : NULL; i && n < 64;
+         i = i->next)
         names[n++] = i->key;
     names[n] = NULL;
     for (size_t i = 0; i < c->in->n_sets; i++) {
@@ -310,7 +322,9 @@ static void unknown_sets(struct comp *c, const struct conf_node *parameters)
     }
 }
 
-static bool parameter_given(struct comp *c, const struct conf_node *spec, const struct conf_node *with, unsigned caller_base, bool called, struct given *ret)
+static bool parameter_given(struct comp *c, const struct conf_node *spec,
+                            const struct conf_node *with, unsigned caller_base, bool called,
+                            struct given *ret)
 {
     static const char *const keys[] = {"default", "within", "one of", "about", NULL};
 
@@ -332,7 +346,8 @@ static bool parameter_given(struct comp *c, const struct conf_node *spec, const 
     return false;
 }
 
-void compile_parameters(struct comp *c, const struct conf_node *root, const struct conf_node *with, unsigned caller_base)
+void compile_parameters(struct comp *c, const struct conf_node *root, const struct conf_node *with,
+                        unsigned caller_base)
 {
     const struct conf_node *parameters = conf_get(root, "parameters");
     bool called = c->n_calls > 1;
@@ -353,7 +368,9 @@ void compile_parameters(struct comp *c, const struct conf_node *root, const stru
         struct src name = src_key(spec);
 
         c->n_nodes = 0;
-        if (strspn(name.text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != name.n || is_keyword(name.text, name.n)) {
+        if (strspn(name.text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") !=
+                name.n ||
+            is_keyword(name.text, name.n)) {
             FAIL(c, E_SYNTAX, &name.pos, "'%s' cannot be the name of a parameter", name.text);
             continue;
         }
@@ -382,10 +399,12 @@ void check_returns(struct comp *c, const struct conf_node *root)
 
 /* ---- Calls ---- */
 
-static void open_call(struct comp *c, const struct conf_node *file, const struct conf_node *with, const struct conf_node *save)
+static void open_call(struct comp *c, const struct conf_node *file, const struct conf_node *with,
+                      const struct conf_node *save)
 {
     comp_open(c, "file %s", file->text);
-    for (const struct conf_node *i = with && with->kind == CONF_MAP ? with->first : NULL; i; i = i->next) {
+    for (const struct conf_node *i = with && with->kind == CONF_MAP ? with->first : NULL; i;
+         i = i->next) {
         struct src s = src_value(i);
         struct parser ps;
 
@@ -395,7 +414,8 @@ static void open_call(struct comp *c, const struct conf_node *file, const struct
         if (parse_sum(&ps) != NODE_NONE)
             parse_end(&ps);
     }
-    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i; i = i->next) {
+    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i;
+         i = i->next) {
         struct src name = src_key(i);
         reg_id reg = reg_target(c, &name, (struct type){.any = true});
 
@@ -414,23 +434,29 @@ struct given_back {
     unsigned n;
 };
 
-static void find_returns(struct comp *c, const struct conf_node *root, const struct conf_node *save, struct given_back *ret)
+static void find_returns(struct comp *c, const struct conf_node *root, const struct conf_node *save,
+                         struct given_back *ret)
 {
     const struct conf_node *returns = conf_get(root, "returns");
 
     ret->n = 0;
-    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i; i = i->next) {
-        const struct symbol *s = i->kind == CONF_SCALAR ? symbol_find(c, i->text, strlen(i->text)) : NULL;
+    for (const struct conf_node *i = save && save->kind == CONF_MAP ? save->first : NULL; i;
+         i = i->next) {
+        const struct symbol *s =
+            i->kind == CONF_SCALAR ? symbol_find(c, i->text, strlen(i->text)) : NULL;
         bool listed = false;
 
         for (const struct conf_node *k = returns ? returns->first : NULL; k; k = k->next)
-            listed |= k->kind == CONF_SCALAR && i->kind == CONF_SCALAR && strcmp(k->text, i->text) == 0;
+            listed |=
+                k->kind == CONF_SCALAR && i->kind == CONF_SCALAR && strcmp(k->text, i->text) == 0;
         if (!listed || !s || s->kind != SYM_REG) {
-            FAIL(c, E_NOENT, &i->pos, "the called procedure does not return '%s'", i->kind == CONF_SCALAR ? i->text : "this");
+            FAIL(c, E_NOENT, &i->pos, "the called procedure does not return '%s'",
+                 i->kind == CONF_SCALAR ? i->text : "this");
             continue;
         }
         if (!flow_has(&c->flow, s->reg))
-            FAIL(c, E_INVALID, &i->pos, "the called procedure may end without a value for '%s'", i->text);
+            FAIL(c, E_INVALID, &i->pos, "the called procedure may end without a value for '%s'",
+                 i->text);
         if (ret->n < ARRAY_LEN(ret->entry)) {
             ret->entry[ret->n].node = i;
             ret->entry[ret->n].reg = s->reg;
@@ -449,14 +475,21 @@ static void take_returns(struct comp *c, const struct given_back *back)
         if (reg == PROG_NONE)
             continue;
         c->n_nodes = 0;
-        root = node_add(c, (struct node){.op = INSN_REG, .a = back->entry[i].reg, .l = NODE_NONE, .r = NODE_NONE, .t = back->entry[i].t});
+        root = node_add(c, (struct node){.op = INSN_REG,
+                                         .a = back->entry[i].reg,
+                                         .l = NODE_NONE,
+                                         .r = NODE_NONE,
+                                         .t = back->entry[i].t});
         step_add(c, OP_LET, reg, expr_emit_node(c, root, back->entry[i].node), back->entry[i].node);
         flow_set(&c->flow, reg);
     }
 }
 
-/* The callee's steps in place. It brings its guards and watch rules (all are watched all the time), its record rule, its checks (which abort here) and its own at_end. */
-static void inline_call(struct comp *c, const struct conf_node *root, const char *file, const struct conf_node *with, struct given_back *back, const struct conf_node *save)
+/* The callee's steps in place. It brings its guards and watch rules (all are watched all the time),
+ * its record rule, its checks (which abort here) and its own at_end. */
+static void inline_call(struct comp *c, const struct conf_node *root, const char *file,
+                        const struct conf_node *with, struct given_back *back,
+                        const struct conf_node *save)
 {
     unsigned base = c->base, n_symbols = c->n_symbols;
     uint16_t outer = c->file, first = c->first_record, n = c->n_records;
@@ -494,14 +527,16 @@ static void inline_call(struct comp *c, const struct conf_node *root, const char
 void compile_call(struct comp *c, const struct conf_node *n)
 {
     static const char *const keys[] = {"file", "with", "save", NULL};
-    const struct conf_node *file = conf_get(n, "file"), *with = conf_get(n, "with"), *save = conf_get(n, "save");
+    const struct conf_node *file = conf_get(n, "file"), *with = conf_get(n, "with"),
+                           *save = conf_get(n, "save");
     const struct conf_doc *doc = NULL;
     struct given_back back;
     int rc;
 
     c->n_nodes = 0;
     if (n->kind != CONF_MAP || !file || file->kind != CONF_SCALAR) {
-        FAIL(c, E_SYNTAX, &n->pos, "written `call: {file: cell/capacity.yaml, with: {rate: C/3}, save: {q_ref: q}}`");
+        FAIL(c, E_SYNTAX, &n->pos,
+             "written `call: {file: cell/capacity.yaml, with: {rate: C/3}, save: {q_ref: q}}`");
         return;
     }
     check_keys(c, n, keys, "call");
@@ -515,7 +550,8 @@ void compile_call(struct comp *c, const struct conf_node *n)
         return;
     }
     if (rc < 0 || !doc || !doc->root) {
-        FAIL(c, rc < 0 ? rc : E_NOENT, &file->pos, "the procedure '%s' cannot be called", file->text);
+        FAIL(c, rc < 0 ? rc : E_NOENT, &file->pos, "the procedure '%s' cannot be called",
+             file->text);
         return;
     }
     for (unsigned i = 0; i < c->n_calls; i++)

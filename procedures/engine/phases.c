@@ -1,4 +1,5 @@
-/* procedures/engine/phases.c - `record:`: every 10 s or 2 mV, or phases: every 100 ms for 5 s then every 1 s. */
+/* procedures/engine/phases.c - `record:`: every 10 s or 2 mV, or phases: every 100 ms for 5 s then
+ * every 1 s. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -6,7 +7,8 @@
 #include <math.h>
 #include <string.h>
 
-static const struct record_phase nothing = {INFINITY, INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
+static const struct record_phase nothing = {INFINITY, INFINITY, INFINITY,
+                                            INFINITY, INFINITY, INFINITY};
 
 /* The field that a quantity sets; NULL: none of them. */
 static double *phase_field(struct record_phase *r, const struct type *t)
@@ -15,7 +17,11 @@ static double *phase_field(struct record_phase *r, const struct type *t)
         struct dims dims;
         double *field;
     } table[] = {
-        {DIM_TIME, &r->period_s}, {DIM_VOLTAGE, &r->delta_v}, {DIM_CURRENT, &r->delta_a}, {DIM_PRESSURE, &r->delta_pa}, {DIM_TEMPERATURE, &r->delta_k},
+        {DIM_TIME,        &r->period_s},
+        {DIM_VOLTAGE,     &r->delta_v },
+        {DIM_CURRENT,     &r->delta_a },
+        {DIM_PRESSURE,    &r->delta_pa},
+        {DIM_TEMPERATURE, &r->delta_k },
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
@@ -38,7 +44,8 @@ static bool phase_value(struct parser *ps, struct type *ret_t, double *ret)
     *ret = x->v;
     if (x->op == INSN_CONST && (x->v > 0.0 || (ps->c->open_article && isnan(x->v))))
         return true;
-    parse_fail(ps, E_RANGE, x->at, x->n, "record takes times and differences above zero, known before the run");
+    parse_fail(ps, E_RANGE, x->at, x->n,
+               "record takes times and differences above zero, known before the run");
     return false;
 }
 
@@ -59,7 +66,10 @@ static bool parse_phase(struct parser *ps, struct record_phase *ret)
             return false;
         field = phase_field(&r, &t);
         if (!field || isfinite(*field)) {
-            parse_fail(ps, E_UNIT, at, ps->src->n - at, field ? "this is given twice" : "record takes a time, or a difference of voltage, current, pressure or temperature (K)");
+            parse_fail(ps, E_UNIT, at, ps->src->n - at,
+                       field ? "this is given twice"
+                             : "record takes a time, or a difference of voltage, current, pressure "
+                               "or temperature (K)");
             return false;
         }
         *field = v;

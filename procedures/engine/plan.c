@@ -1,7 +1,9 @@
 /* procedures/engine/plan.c - how long it takes, and the plan as a person reads it.
  *
- * Worst case: every time-out runs out, of two branches the longer one is taken, every loop makes all its turns. Pauses and questions wait for people and are not counted. Expected: what the rates,
- * the ramps and the holding times say, never more than the worst case; it is an estimate and says so. */
+ * Worst case: every time-out runs out, of two branches the longer one is taken, every loop makes
+ * all its turns. Pauses and questions wait for people and are not counted. Expected: what the
+ * rates, the ramps and the holding times say, never more than the worst case; it is an estimate and
+ * says so. */
 #include "procedures/engine/check_priv.h"
 
 #include "base/str.h"
@@ -9,7 +11,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { SETTLE_S = 3600, REST_GUESS_S = 1800, SET_S = 10 }; /* of a chamber; of a rest that waits for a condition; of a set-point */
+enum {
+    SETTLE_S = 3600,
+    REST_GUESS_S = 1800,
+    SET_S = 10
+}; /* of a chamber; of a rest that waits for a condition; of a set-point */
 
 static double finite_or(double v, double other)
 {
@@ -90,16 +96,19 @@ static double expected_of(const struct program *p, const struct act *a, double w
     return least(worst_s, REST_GUESS_S + hold_of(p, a));
 }
 
-/* Rows of the sample tables: one per group and record period. Differences add to them; a third more is what cells of this kind give. */
+/* Rows of the sample tables: one per group and record period. Differences add to them; a third more
+ * is what cells of this kind give. */
 static void add_rows(const struct program *p, const struct act *a, struct cost *c)
 {
-    uint16_t first = a->n_records > 0 ? a->first_record : p->first_record, n = a->n_records > 0 ? a->n_records : p->n_default_records;
+    uint16_t first = a->n_records > 0 ? a->first_record : p->first_record,
+             n = a->n_records > 0 ? a->n_records : p->n_default_records;
     double left_s = c->expected_s, rows = 0.0;
 
     for (uint16_t i = 0; i < n; i++) {
         const struct record_phase *r = &p->records[first + i];
         double t = least(left_s, r->for_s), period_s = isfinite(r->period_s) ? r->period_s : 60.0;
-        bool deltas = isfinite(r->delta_v) || isfinite(r->delta_a) || isfinite(r->delta_pa) || isfinite(r->delta_k);
+        bool deltas = isfinite(r->delta_v) || isfinite(r->delta_a) || isfinite(r->delta_pa) ||
+                      isfinite(r->delta_k);
 
         rows += t / period_s * (deltas ? 4.0 / 3.0 : 1.0);
         left_s -= t;
@@ -134,7 +143,8 @@ static step_id cost_branch(const struct program *p, step_id i, struct cost *c)
 {
     step_id other = p->steps[i].b, end = other;
     struct cost a, b = {0};
-    bool has_else = other > i + 1 && p->steps[other - 1].op == OP_JUMP && p->steps[other - 1].a >= other;
+    bool has_else =
+        other > i + 1 && p->steps[other - 1].op == OP_JUMP && p->steps[other - 1].a >= other;
 
     a = cost_steps(p, (step_id)(i + 1), has_else ? (step_id)(other - 1) : other);
     if (has_else) {
@@ -183,7 +193,8 @@ static void put_block(const struct program *p, const struct block *b, struct tex
 
     if (b->kind == LOOP_ONCE)
         str_copy(what, sizeof(what), "block");
-    else if (str_fmt(what, sizeof(what), "%s %u times", b->kind == LOOP_REPEAT ? "repeat" : "each", b->count_max) < 0)
+    else if (str_fmt(what, sizeof(what), "%s %u times", b->kind == LOOP_REPEAT ? "repeat" : "each",
+                     b->count_max) < 0)
         what[sizeof(what) - 1] = '\0';
     text_add(out, "%*s%s%s%s:\n", (int)(2 * b->depth), "", what, name[0] ? ", " : "", name);
 }
@@ -194,7 +205,9 @@ static void put_act(const struct program *p, const struct step *s, struct text *
     struct cost c = cost_act(p, a);
     char rest[96], t1[32], t2[32];
 
-    if (str_fmt(rest, sizeof(rest), "about %s, %s at most", qty_print(c.expected_s, DIMS_TIME, false, t1, sizeof(t1)), qty_print(c.worst_s, DIMS_TIME, false, t2, sizeof(t2))) < 0)
+    if (str_fmt(rest, sizeof(rest), "about %s, %s at most",
+                qty_print(c.expected_s, DIMS_TIME, false, t1, sizeof(t1)),
+                qty_print(c.worst_s, DIMS_TIME, false, t2, sizeof(t2))) < 0)
         rest[sizeof(rest) - 1] = '\0';
     put_line(out, s->depth, program_text(p, a->name), rest);
 }
@@ -204,17 +217,31 @@ static void put_step(const struct program *p, const struct step *s, struct text 
     switch ((enum step_op)s->op) {
     case OP_ACT: put_act(p, s, out); break;
     case OP_ENTER: put_block(p, &p->blocks[s->a], out); break;
-    case OP_IF: text_add(out, "%*sif %s\n", (int)(2 * s->depth), "", program_text(p, p->exprs[s->a].source)); break;
-    case OP_CHECK: text_add(out, "%*scheck %s\n", (int)(2 * s->depth), "", program_text(p, s->b)); break;
-    case OP_ASK: text_add(out, "%*sask \"%s\"\n", (int)(2 * s->depth), "", program_text(p, p->questions[s->a].text)); break;
+    case OP_IF:
+        text_add(out, "%*sif %s\n", (int)(2 * s->depth), "",
+                 program_text(p, p->exprs[s->a].source));
+        break;
+    case OP_CHECK:
+        text_add(out, "%*scheck %s\n", (int)(2 * s->depth), "", program_text(p, s->b));
+        break;
+    case OP_ASK:
+        text_add(out, "%*sask \"%s\"\n", (int)(2 * s->depth), "",
+                 program_text(p, p->questions[s->a].text));
+        break;
     case OP_MEASURE:
         text_add(out, "%*smeasure", (int)(2 * s->depth), "");
         for (uint16_t i = 0; i < s->b; i++)
             text_add(out, "%s %s", i > 0 ? "," : "", program_text(p, p->measures[s->a + i].name));
         text_add(out, "\n");
         break;
-    case OP_LEAVE: text_add(out, "%*sleave %s\n", (int)(2 * s->depth), "", program_text(p, p->blocks[s->a].name)); break;
-    case OP_CONTINUE: text_add(out, "%*snext %s\n", (int)(2 * s->depth), "", program_text(p, p->blocks[s->a].name)); break;
+    case OP_LEAVE:
+        text_add(out, "%*sleave %s\n", (int)(2 * s->depth), "",
+                 program_text(p, p->blocks[s->a].name));
+        break;
+    case OP_CONTINUE:
+        text_add(out, "%*snext %s\n", (int)(2 * s->depth), "",
+                 program_text(p, p->blocks[s->a].name));
+        break;
     case OP_END: text_add(out, "%*send\n", (int)(2 * s->depth), ""); break;
     case OP_LET:
     case OP_NOTE:

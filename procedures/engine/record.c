@@ -125,9 +125,20 @@ void record_begin(struct feed *f)
 /* ---- Poll period of the cycler ------------------------------------------------------------------
  */
 
-/* Shortest period that the act needs now: its record rule, and saves soon after its begin that are
- * still to come. */
-static double wanted_period_s(const struct run *r, const struct program *p, const struct act *a)
+/* A save at a time: soon after the begin of the act it needs its own period; shortly before it is
+ * due the samples come ten times closer, so that one falls near it. */
+static double period_for_save(const struct run *r, double at_s, double ordinary_s)
+{
+    double left_s = at_s - act_time_s(r);
+
+    if (at_s > 0.0 && at_s < ordinary_s)
+        return at_s;
+    return left_s <= 1.5 * ordinary_s ? 0.1 * ordinary_s : (double)INFINITY;
+}
+
+/* Shortest period that the act needs now. */
+static double wanted_period_s(const struct run *r, const struct program *p, const struct act *a,
+                              double ordinary_s)
 {
     const struct record_phase *ph = phase_at(p, a, act_time_s(r));
     double s = ph && isfinite(ph->period_s) ? ph->period_s : (double)INFINITY;
@@ -135,9 +146,8 @@ static double wanted_period_s(const struct run *r, const struct program *p, cons
     for (uint16_t i = 0; i < a->n_saves; i++) {
         const struct save *v = &p->saves[a->first_save + i];
 
-        if (!isnan(v->at_s) && (r->acting != ACTING_ON || (r->saves_done >> i & 1u) == 0) &&
-            v->at_s > 0.0)
-            s = fmin(s, v->at_s);
+        if (!isnan(v->at_s) && (r->acting != ACTING_ON || (r->saves_done >> i & 1u) == 0))
+            s = fmin(s, period_for_save(r, v->at_s, ordinary_s));
     }
     return s;
 }
@@ -156,7 +166,7 @@ void record_poll(struct feed *f, bool ending)
     sg = &f->p->station.group[g];
     s = sg->period_s;
     if (!ending && a)
-        s = fmin(s, fmax(wanted_period_s(r, f->p, a), sg->fastest_s));
+        s = fmin(s, fmax(wanted_period_s(r, f->p, a, sg->period_s), sg->fastest_s));
     if (fabs(s - r->group_period_s[g]) < 1e-9)
         return;
     r->group_period_s[g] = s;

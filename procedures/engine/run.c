@@ -457,8 +457,8 @@ static void deed_do(struct feed *f, enum deed deed, nsec was)
         break;
     case DEED_CONFIRMED: on_confirmed(f); break;
     case DEED_SET_BAD: set_bad(f); break;
-    case DEED_LOST:
-    case DEED_BACK: r->group_lost[e->code] = deed == DEED_LOST; break;
+    case DEED_LOST: r->group_lost[e->code] = 1; break;
+    case DEED_BACK: run_back(f); break;
     case DEED_ALARM: run_stop(f, VERDICT_TRIP, why_inst(f, CAUSE_INST_ALARM)); break;
     case DEED_LOCAL: on_local(f); break;
     case DEED_REBOOT: run_stop(f, VERDICT_FAIL, why_inst(f, CAUSE_INST_REBOOT)); break;

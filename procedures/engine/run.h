@@ -28,7 +28,7 @@
 #include "procedures/engine/program.h"
 
 enum {
-    RUN_QUEUE_MAX = 12,   /* sets of one act still to go */
+    RUN_QUEUE_MAX = 20,   /* sets of one act still to go */
     RUN_RAMPS_MAX = 3,
     WINDOW_SLOTS = 32,
     EFFECTS_MAX = 64,
@@ -216,7 +216,7 @@ struct run_derived {
     uint32_t guarded_groups;                 /* bit per group */
     uint16_t cycler_group, one_c_reg;
     nsec stale[STATION_CHANS_MAX];           /* per read channel */
-    nsec group_stale[STATION_GROUPS_MAX];
+    nsec group_stale[STATION_GROUPS_MAX], group_trip[STATION_GROUPS_MAX];
 };
 
 struct run {

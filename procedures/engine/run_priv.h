@@ -157,6 +157,7 @@ void run_derive(struct run *r, const struct program *p);
 /* count.c */
 void count_sample(struct run *r, const struct program *p, nsec stamp);
 void count_edge(struct run *r, nsec stamp, bool closed);
+void count_limit(struct run *r, double lo_a, double hi_a);
 /* When the current last changed in this transition; now, when nothing was told. */
 nsec count_boundary(const struct run *r);
 void count_close(struct run *r, nsec t); /* all that flowed up to t is added */
@@ -218,6 +219,7 @@ void run_pause(struct feed *f, struct why why);
 void run_resume(struct feed *f);
 void pause_settle(struct feed *f);
 void run_safe_done(struct feed *f);
+void run_back(struct feed *f);
 void run_restarted(struct feed *f, nsec was); /* was: the moment before the gap */
 void run_end(struct feed *f);
 void run_alarm(struct feed *f, enum alarm_level level, struct why why);

@@ -177,7 +177,7 @@ static void implied_edge(struct feed *f, chan_id chan)
 
     if (!is_cycler_set(f->p, chan))
         return;
-    if (c->edge_at == NSEC_NEVER || c->edge_at < r->set_sent_at ||
+    if (c->edge_at == NSEC_NEVER || c->edge_at <= r->set_sent_at ||
         (c->open && !off && !mode_is(r, f->p, CYCLER_REST)))
         count_edge(r, f->e->stamp > r->at ? r->at : f->e->stamp, !off);
 }
@@ -199,6 +199,12 @@ void set_confirmed(struct feed *f)
     r->token = 0;
     r->want_at++;
     implied_edge(f, w->chan);
+    if (w->chan == f->p->role.limit_charge)
+        count_limit(r, -(double)INFINITY, w->value);
+    else if (w->chan == f->p->role.limit_discharge)
+        count_limit(r, -w->value, (double)INFINITY);
+    else if (w->chan == f->p->role.current_limit)
+        count_limit(r, -w->value, w->value);
 }
 
 static bool group_is_dead(const struct run *r, const struct program *p)

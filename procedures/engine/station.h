@@ -37,7 +37,8 @@ struct station_group {
     char inst[CHAN_NAME_MAX]; /* instrument in the bench file */
     double period_s;          /* ordinary poll period */
     double fastest_s;         /* shortest that the instrument and its line can do */
-    double stale_s;           /* older than this is stale (3 polls + deadline) */
+    double stale_s;           /* older than this is stale (3 polls + deadline): a pause */
+    double trip_s;            /* older than this: a trip; 0: four times stale_s */
     double latency_s;         /* worst time from the poll to its reply: deadline x retries */
     uint8_t n;
     chan_id chan[GROUP_CHANS_MAX];

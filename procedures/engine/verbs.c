@@ -1,8 +1,12 @@
-/* procedures/engine/verbs.c - one act: its verb, what it asks of the cycler, what it sets, how it ends, what it keeps.
+/* procedures/engine/verbs.c - one act: its verb, what it asks of the cycler, what it sets, how it
+ * ends, what it keeps.
  *
- * How current is asked for (HOUSE.md): charge and discharge are a voltage source whose current limit is the rate. So each electrical act has a v_set. It is, in this order: `cv`; the X of an end
- * `cell.voltage >= X` plus 10 mV (discharge: `<= X` minus 10 mV), so that the condition and not the instrument ends the step; the end of `limits` in that direction; the article's. What is derived here never
- * leaves the article's window; what the file says is left as it is and refused by the check when it does. */
+ * How current is asked for (HOUSE.md): charge and discharge are a voltage source whose current
+ * limit is the rate. So each electrical act has a v_set. It is, in this order: `cv`; the X of an
+ * end `cell.voltage >= X` plus 10 mV (discharge: `<= X` minus 10 mV), so that the condition and not
+ * the instrument ends the step; the end of `limits` in that direction; the article's. What is
+ * derived here never leaves the article's window; what the file says is left as it is and refused
+ * by the check when it does. */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -11,36 +15,45 @@
 #include <string.h>
 
 #define B(v) (1u << VERB_##v)
-#define ALL (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(REST) | B(OCV) | B(CURRENT) | B(PULSE) | B(SOAK) | B(SQUEEZE) | B(WAIT))
+#define ALL                                                                                    \
+    (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(REST) | B(OCV) | B(CURRENT) | B(PULSE) | B(SOAK) | \
+     B(SQUEEZE) | B(WAIT))
 #define ELECTRIC (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT) | B(PULSE))
 
 const struct verb_key verb_keys[] = {
-    {"at", B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT), "current, C-rate, current density, power or resistance; of hold: the voltage; of current: signed, charging positive"},
-    {"cv", B(CHARGE) | B(DISCHARGE), "voltage that is held when it is reached"},
-    {"taper", B(CHARGE) | B(DISCHARGE) | B(HOLD), "ends when the current at the held voltage has been below this for 3 s"},
-    {"at_most", B(HOLD), "largest current of a hold; the article's when absent"},
-    {"charge", B(PULSE), "magnitude of a charging pulse"},
-    {"discharge", B(PULSE), "magnitude of a discharging pulse"},
-    {"limits", B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE), "voltage limits of the instrument, `2.2 V .. 4.3 V`"},
-    {"at_limit", B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE), "clip (go on at the limit), skip or end; default: end for pulse and current, clip for charge and discharge"},
-    {"output", B(REST) | B(OCV), "off: the output is open"},
-    {"chamber", B(SOAK), "set-point of the chamber"},
-    {"to", B(SQUEEZE), "stack pressure"},
-    {"rate", B(SOAK) | B(SQUEEZE), "ramp of the set-point"},
-    {"until", ALL, "condition that ends the step, or a list of them: any"},
-    {"for", ALL, "duration"},
-    {"at_least", ALL, "no `until` ends the step before this"},
-    {"stop", ALL, "other ends, `CONDITION as NAME`, or a list of {when, after, as}"},
-    {"timeout", ALL, "`6 h else pause`, abort, next, end or safe"},
-    {"record", ALL | B(SET), "when rows are written: `every 100 ms for 5 s then every 1 s`"},
-    {"save", ALL, "registers: {q: charge, r: resistance at 10 s}"},
-    {"resume", ELECTRIC, "restart-block: after a restart the block begins again"},
-    {"as", ALL, "name of the step and of its natural end"},
-    {"about", ALL | B(SET), "for the reader"},
-    {NULL, 0, NULL},
+    {"at",        B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT),
+     "current, C-rate, current density, power or resistance; of hold: the voltage; of current: "
+     "signed, charging positive"                                                                                                     },
+    {"cv",        B(CHARGE) | B(DISCHARGE),                         "voltage that is held when it is reached"                        },
+    {"taper",     B(CHARGE) | B(DISCHARGE) | B(HOLD),
+     "ends when the current at the held voltage has been below this for 3 s"                                                         },
+    {"at_most",   B(HOLD),                                          "largest current of a hold; the article's when absent"           },
+    {"charge",    B(PULSE),                                         "magnitude of a charging pulse"                                  },
+    {"discharge", B(PULSE),                                         "magnitude of a discharging pulse"                               },
+    {"limits",    B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE),
+     "voltage limits of the instrument, `2.2 V .. 4.3 V`"                                                                            },
+    {"at_limit",  B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE),
+     "clip (go on at the limit), skip or end; default: end for pulse and current, clip for charge "
+     "and discharge"                                                                                                                 },
+    {"output",    B(REST) | B(OCV),                                 "off: the output is open"                                        },
+    {"chamber",   B(SOAK),                                          "set-point of the chamber"                                       },
+    {"to",        B(SQUEEZE),                                       "stack pressure"                                                 },
+    {"rate",      B(SOAK) | B(SQUEEZE),                             "ramp of the set-point"                                          },
+    {"until",     ALL,                                              "condition that ends the step, or a list of them: any"           },
+    {"for",       ALL,                                              "duration"                                                       },
+    {"at_least",  ALL,                                              "no `until` ends the step before this"                           },
+    {"stop",      ALL,                                              "other ends, `CONDITION as NAME`, or a list of {when, after, as}"},
+    {"timeout",   ALL,                                              "`6 h else pause`, abort, next, end or safe"                     },
+    {"record",    ALL | B(SET),                                     "when rows are written: `every 100 ms for 5 s then every 1 s`"   },
+    {"save",      ALL,                                              "registers: {q: charge, r: resistance at 10 s}"                  },
+    {"resume",    ELECTRIC,                                         "restart-block: after a restart the block begins again"          },
+    {"as",        ALL,                                              "name of the step and of its natural end"                        },
+    {"about",     ALL | B(SET),                                     "for the reader"                                                 },
+    {NULL,        0,                                                NULL                                                             },
 };
 
-const char *const refused_verbs[] = {"eis", "drive", "heat", "gas", "load", "connect", "disconnect", "offstation", "barrier", NULL};
+const char *const refused_verbs[] = {"eis",     "drive",      "heat",       "gas",     "load",
+                                     "connect", "disconnect", "offstation", "barrier", NULL};
 
 bool verb_find(const char *word, enum verb *ret)
 {
@@ -121,8 +134,10 @@ static void compile_at(struct comp *c, struct act *a, const struct conf_node *n)
         a->at_kind = AT_RESISTANCE;
     else if (!dims_equal(x.t.dims, DIMS_CRATE) && !dims_equal(x.t.dims, DIMS_CURRENT_DENSITY))
         type_want(c, &s, root, TYPE_OF(DIMS_CURRENT), "what is charged or discharged with");
-    if (a->verb != VERB_CURRENT && written.op == INSN_CONST && !written.t.any && !(written.v > 0.0) && !isnan(written.v)) {
-        FAIL(c, E_RANGE, src_pos(&s, x.at, x.n, &pos), "a %s is given as a magnitude above zero", verb_name((enum verb)a->verb));
+    if (a->verb != VERB_CURRENT && written.op == INSN_CONST && !written.t.any &&
+        !(written.v > 0.0) && !isnan(written.v)) {
+        FAIL(c, E_RANGE, src_pos(&s, x.at, x.n, &pos), "a %s is given as a magnitude above zero",
+             verb_name((enum verb)a->verb));
         HINT(c, "the verb says the direction");
     }
     if (a->verb == VERB_CURRENT && a->at_kind != AT_CURRENT && a->at_kind != AT_NONE)
@@ -143,7 +158,8 @@ static int limit_node(struct comp *c, const struct act_parts *parts, bool upper)
     return n != NODE_NONE ? n : voltage_const(c, upper ? c->p->v_hi : c->p->v_lo);
 }
 
-static void compile_v_set(struct comp *c, struct act *a, const struct conf_node *map, const struct act_parts *parts)
+static void compile_v_set(struct comp *c, struct act *a, const struct conf_node *map,
+                          const struct act_parts *parts)
 {
     const struct conf_node *cv = conf_get(map, "cv");
     bool up = a->direction > 0;
@@ -157,7 +173,8 @@ static void compile_v_set(struct comp *c, struct act *a, const struct conf_node 
     }
     n = c->end_v;
     if (n != NODE_NONE && a->verb != VERB_PULSE) {
-        int margin = voltage_const(c, up ? 0.01 : -0.01), edge = voltage_const(c, up ? c->p->v_hi : c->p->v_lo);
+        int margin = voltage_const(c, up ? 0.01 : -0.01),
+            edge = voltage_const(c, up ? c->p->v_hi : c->p->v_lo);
 
         if (margin == NODE_NONE || edge == NODE_NONE)
             return;
@@ -170,7 +187,8 @@ static void compile_v_set(struct comp *c, struct act *a, const struct conf_node 
     a->v_set = expr_emit(c, n, "end voltage");
 }
 
-static void compile_limits(struct comp *c, struct act *a, const struct conf_node *n, struct act_parts *parts)
+static void compile_limits(struct comp *c, struct act *a, const struct conf_node *n,
+                           struct act_parts *parts)
 {
     struct src s = src_value(n);
     struct parser ps;
@@ -212,7 +230,8 @@ static void compile_at_limit(struct comp *c, struct act *a, const struct conf_no
     FAIL(c, E_NOENT, &n->pos, "at the limit a step can clip, skip or end");
 }
 
-static void compile_pulse(struct comp *c, struct act *a, const struct conf_node *n, const struct conf_node *map)
+static void compile_pulse(struct comp *c, struct act *a, const struct conf_node *n,
+                          const struct conf_node *map)
 {
     const struct conf_node *in = conf_get(map, "charge"), *out = conf_get(map, "discharge");
 
@@ -225,10 +244,12 @@ static void compile_pulse(struct comp *c, struct act *a, const struct conf_node 
     compile_at(c, a, in ? in : out);
 }
 
-static void compile_hold(struct comp *c, struct act *a, const struct conf_node *n, const struct conf_node *map)
+static void compile_hold(struct comp *c, struct act *a, const struct conf_node *n,
+                         const struct conf_node *map)
 {
     const struct conf_node *at = conf_get(map, "at"), *most = conf_get(map, "at_most");
-    double least = c->p->charge_max_a < c->p->discharge_max_a ? c->p->charge_max_a : c->p->discharge_max_a;
+    double least =
+        c->p->charge_max_a < c->p->discharge_max_a ? c->p->charge_max_a : c->p->discharge_max_a;
 
     a->at_kind = AT_CURRENT;
     if (!at)
@@ -238,10 +259,12 @@ static void compile_hold(struct comp *c, struct act *a, const struct conf_node *
     if (most)
         compile_at(c, a, most);
     else
-        a->at = expr_emit(c, node_const(c, least, TYPE_OF(DIMS_CURRENT)), "largest current of the article");
+        a->at = expr_emit(c, node_const(c, least, TYPE_OF(DIMS_CURRENT)),
+                          "largest current of the article");
 }
 
-static void compile_electric(struct comp *c, struct act *a, const struct conf_node *n, struct act_parts *parts)
+static void compile_electric(struct comp *c, struct act *a, const struct conf_node *n,
+                             struct act_parts *parts)
 {
     const struct conf_node *at = conf_get(n, "at"), *limits = conf_get(n, "limits");
 
@@ -264,12 +287,15 @@ static void compile_electric(struct comp *c, struct act *a, const struct conf_no
     if (at)
         compile_at(c, a, at);
     else
-        FAIL(c, E_INVALID, &n->key_pos, "%s needs `at`: a current, a C-rate, a current density or a power", verb_name((enum verb)a->verb));
+        FAIL(c, E_INVALID, &n->key_pos,
+             "%s needs `at`: a current, a C-rate, a current density or a power",
+             verb_name((enum verb)a->verb));
 }
 
 /* ---- Set-points ---- */
 
-static void set_put(struct comp *c, struct act *a, chan_id chan, expr_id value, expr_id rate, const struct diag_pos *pos)
+static void set_put(struct comp *c, struct act *a, chan_id chan, expr_id value, expr_id rate,
+                    const struct diag_pos *pos)
 {
     if (a->n_sets >= PROG_SETS_MAX) {
         FAIL(c, E_FULL, pos, "one step sets at most %d values", PROG_SETS_MAX);
@@ -278,7 +304,8 @@ static void set_put(struct comp *c, struct act *a, chan_id chan, expr_id value, 
     a->set[a->n_sets++] = (struct act_set){chan, value, rate};
 }
 
-static void compile_setpoint(struct comp *c, struct act *a, const struct conf_node *n, const char *key, chan_id chan, const char *role)
+static void compile_setpoint(struct comp *c, struct act *a, const struct conf_node *n,
+                             const char *key, chan_id chan, const char *role)
 {
     const struct conf_node *value = conf_get(n, key), *rate = conf_get(n, "rate");
     const struct chan_kind_info *k;
@@ -313,7 +340,9 @@ static void compile_soak(struct comp *c, struct act *a, const struct conf_node *
 
     compile_setpoint(c, a, n, "chamber", c->p->role.temperature_set, "chamber");
     if (mode != CHAN_NONE)
-        set_put(c, a, mode, expr_emit(c, node_const(c, CHAMBER_CONSTANT, TYPE_OF(DIMS_NONE)), "constant"), PROG_NONE, &n->pos);
+        set_put(c, a, mode,
+                expr_emit(c, node_const(c, CHAMBER_CONSTANT, TYPE_OF(DIMS_NONE)), "constant"),
+                PROG_NONE, &n->pos);
 }
 
 static void compile_set(struct comp *c, struct act *a, const struct conf_node *n)
@@ -326,11 +355,13 @@ static void compile_set(struct comp *c, struct act *a, const struct conf_node *n
         if (strcmp(i->key, "record") == 0 || strcmp(i->key, "about") == 0)
             continue;
         if (str_starts(i->key, "cycler.")) {
-            FAIL(c, E_INVALID, &i->key_pos, "the cycler is moved by charge, discharge, hold, current and pulse only");
+            FAIL(c, E_INVALID, &i->key_pos,
+                 "the cycler is moved by charge, discharge, hold, current and pulse only");
             continue;
         }
         chan = station_find(s, i->key);
-        if ((chan == CHAN_NONE || !s->chan[chan].set) && str_fmt(name, sizeof(name), "%s_set", i->key) == 0)
+        if ((chan == CHAN_NONE || !s->chan[chan].set) &&
+            str_fmt(name, sizeof(name), "%s_set", i->key) == 0)
             chan = station_find(s, name);
         if (chan == CHAN_NONE && c->open_station) {
             comp_open(c, "channel %s", i->key);
@@ -344,7 +375,9 @@ static void compile_set(struct comp *c, struct act *a, const struct conf_node *n
         }
         const struct chan_kind_info *k = chan_kind_info(s->chan[chan].kind);
 
-        set_put(c, a, chan, expr_of(c, i, (struct type){.dims = k->dims, .point = k->point}, USE_REGS, i->key), PROG_NONE, &i->pos);
+        set_put(c, a, chan,
+                expr_of(c, i, (struct type){.dims = k->dims, .point = k->point}, USE_REGS, i->key),
+                PROG_NONE, &i->pos);
     }
 }
 
@@ -358,7 +391,8 @@ static expr_id duration(struct comp *c, const struct conf_node *map, const char 
     if (!n)
         return PROG_NONE;
     root = node_of(c, n, TYPE_OF(DIMS_TIME), USE_REGS, key);
-    if (root != NODE_NONE && node_is_const(c, root) && (!(c->node[root].v >= 0.0) || c->node[root].v > 1e9) && !isnan(c->node[root].v)) {
+    if (root != NODE_NONE && node_is_const(c, root) &&
+        (!(c->node[root].v >= 0.0) || c->node[root].v > 1e9) && !isnan(c->node[root].v)) {
         FAIL(c, E_RANGE, &n->pos, "the time is out of range");
         return PROG_NONE;
     }
@@ -399,12 +433,14 @@ static void compile_timeout(struct comp *c, struct act *a, const struct conf_nod
         }
     if (ps.failed)
         return;
-    FAIL(c, E_NOENT, &n->pos, "after a timeout the run can pause, abort, go to the next step, end or go to safe");
+    FAIL(c, E_NOENT, &n->pos,
+         "after a timeout the run can pause, abort, go to the next step, end or go to safe");
     HINT(c, "else pause, abort, next, end or safe");
 }
 const char *const timeout_words[] = {"none", "pause", "abort", "next", "end", "safe", NULL};
 
-static void word_key(struct comp *c, const struct conf_node *map, const char *key, const char *word, bool *ret)
+static void word_key(struct comp *c, const struct conf_node *map, const char *key, const char *word,
+                     bool *ret)
 {
     const struct conf_node *n = conf_get(map, key);
 
@@ -442,14 +478,16 @@ static text_id describe(struct comp *c, const struct act *a, const struct conf_n
     if (what[0] == '\0')
         what = shown(c, conf_get(map, "for"), first, sizeof(first));
     to = shown(c, conf_get(map, "cv"), second, sizeof(second));
-    rc = str_fmt(text, sizeof(text), "%s%s%s%s%s%s", verb_name((enum verb)a->verb), a->verb == VERB_PULSE ? (a->direction > 0 ? " charge" : " discharge") : "", what[0] ? " " : "", what,
-                 to[0] ? " to " : "", to);
+    rc = str_fmt(text, sizeof(text), "%s%s%s%s%s%s", verb_name((enum verb)a->verb),
+                 a->verb == VERB_PULSE ? (a->direction > 0 ? " charge" : " discharge") : "",
+                 what[0] ? " " : "", what, to[0] ? " to " : "", to);
     return text_str(c, rc == 0 ? text : verb_name((enum verb)a->verb));
 }
 
 static void check_can_end(struct comp *c, const struct act *a, const struct conf_node *n)
 {
-    bool electric = (ELECTRIC >> a->verb & 1u) != 0, sets = a->verb == VERB_SET || a->verb == VERB_SOAK || a->verb == VERB_SQUEEZE;
+    bool electric = (ELECTRIC >> a->verb & 1u) != 0,
+         sets = a->verb == VERB_SET || a->verb == VERB_SOAK || a->verb == VERB_SQUEEZE;
 
     if (a->for_s != PROG_NONE || a->timeout_s != PROG_NONE)
         return;
@@ -460,7 +498,8 @@ static void check_can_end(struct comp *c, const struct act *a, const struct conf
         HINT(c, "add timeout: 6 h else pause");
     } else {
         FAIL(c, E_INVALID, &n->key_pos, "this step cannot end");
-        HINT(c, electric ? "add for, until or taper, and a timeout" : "add for, or until and a timeout");
+        HINT(c, electric ? "add for, until or taper, and a timeout"
+                         : "add for, or until and a timeout");
     }
 }
 
@@ -476,7 +515,12 @@ static void act_put(struct comp *c, const struct act *a, const struct conf_node 
 void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
 {
     const struct conf_node *as = n->kind == CONF_MAP ? conf_get(n, "as") : NULL, *record;
-    struct act a = {.verb = (uint8_t)verb, .at = PROG_NONE, .v_set = PROG_NONE, .v_lo = PROG_NONE, .v_hi = PROG_NONE, .first_record = c->first_record};
+    struct act a = {.verb = (uint8_t)verb,
+                    .at = PROG_NONE,
+                    .v_set = PROG_NONE,
+                    .v_lo = PROG_NONE,
+                    .v_hi = PROG_NONE,
+                    .first_record = c->first_record};
     struct act_parts parts = {NODE_NONE, NODE_NONE};
     unsigned errors = c->errors;
 
@@ -485,7 +529,8 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
     c->place = n->key_pos;
     if (n->kind != CONF_MAP) {
         FAIL(c, E_SYNTAX, &n->pos, "%s takes its words in braces", verb_name(verb));
-        HINT(c, verb == VERB_REST || verb == VERB_OCV ? "rest: {for: 30 min}" : "{at: C/10, until: ..., timeout: ...}");
+        HINT(c, verb == VERB_REST || verb == VERB_OCV ? "rest: {for: 30 min}"
+                                                      : "{at: C/10, until: ..., timeout: ...}");
         return;
     }
     if (verb == VERB_SET)

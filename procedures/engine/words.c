@@ -1,4 +1,5 @@
-/* procedures/engine/words.c - the steps that move nothing: measure, ask, check, note, alarm, end. */
+/* procedures/engine/words.c - the steps that move nothing: measure, ask, check, note, alarm, end.
+ */
 #include "procedures/engine/compile_priv.h"
 
 #include "base/err.h"
@@ -33,7 +34,8 @@ bool template_fill(struct comp *c, const struct src *s, struct template_text *re
             break;
         }
         if (ret->n >= ARRAY_LEN(ret->expr)) {
-            FAIL(c, E_FULL, src_pos(s, at, len + 2, &pos), "a text shows at most %zu values", ARRAY_LEN(ret->expr));
+            FAIL(c, E_FULL, src_pos(s, at, len + 2, &pos), "a text shows at most %zu values",
+                 ARRAY_LEN(ret->expr));
             good = false;
             break;
         }
@@ -172,7 +174,8 @@ static void end_reason(struct comp *c, const struct conf_node *n, struct ending 
         struct src s = src_value(reason);
 
         template_fill(c, &s, &e->reason);
-    } else if (next && next->kind == CONF_SCALAR && str_fmt(text, sizeof(text), "next: %s", next->text) == 0) {
+    } else if (next && next->kind == CONF_SCALAR &&
+               str_fmt(text, sizeof(text), "next: %s", next->text) == 0) {
         e->reason.text = text_str(c, text);
     }
 }
@@ -219,14 +222,16 @@ void compile_end(struct comp *c, const struct conf_node *n)
 
 /* ---- ask ---- */
 
-static const char *const ask_keys[] = {"text", "kind", "unit", "range", "options", "save", "sign", "role", "timeout", "photo", NULL};
+static const char *const ask_keys[] = {"text", "kind", "unit",    "range", "options", "save",
+                                       "sign", "role", "timeout", "photo", NULL};
 
 static bool ask_refused(struct comp *c, const struct conf_node *n, const struct conf_node *kind)
 {
     const struct conf_node *sign = conf_get(n, "sign"), *photo = conf_get(n, "photo");
     bool refused = true;
 
-    if (kind && kind->kind == CONF_SCALAR && (strcmp(kind->text, "scan") == 0 || strcmp(kind->text, "photo") == 0))
+    if (kind && kind->kind == CONF_SCALAR &&
+        (strcmp(kind->text, "scan") == 0 || strcmp(kind->text, "photo") == 0))
         refuse_word(c, &kind->pos, kind->text);
     else if (photo)
         refuse_word(c, &photo->key_pos, "photo");
@@ -234,7 +239,8 @@ static bool ask_refused(struct comp *c, const struct conf_node *n, const struct 
         refuse_word(c, &sign->key_pos, "sign: 2");
     else
         refused = false;
-    if (sign && sign->kind == CONF_SCALAR && strcmp(sign->text, "1") != 0 && strcmp(sign->text, "2") != 0)
+    if (sign && sign->kind == CONF_SCALAR && strcmp(sign->text, "1") != 0 &&
+        strcmp(sign->text, "2") != 0)
         FAIL(c, E_RANGE, &sign->pos, "one or two people sign");
     return refused;
 }
@@ -249,10 +255,11 @@ static struct type ask_number(struct comp *c, const struct conf_node *n, struct 
     double scale, offset;
 
     if (unit && unit->kind == CONF_SCALAR) {
-        if (unit_parse(unit->text, strlen(unit->text), &scale, &offset, &t.dims) < 0)
+        if (unit_parse(unit->text, strlen(unit->text), &scale, &offset, &t.dims) < 0) {
             FAIL(c, E_UNIT, &unit->pos, "'%s' is not a unit", unit->text);
-        else
-            t.point = fabs(offset) > 0.0;
+            return (struct type){.any = true};
+        }
+        t.point = fabs(offset) > 0.0;
         q->unit = text_str(c, unit->text);
     }
     if (!range) {
@@ -274,8 +281,10 @@ static struct type ask_choice(struct comp *c, const struct conf_node *n, struct 
     struct words *w = arena_alloc(&c->scratch, sizeof(*w));
 
     if (!options || options->kind != CONF_SEQ || options->n < 2 || options->n > WORDS_MAX)
-        FAIL(c, E_INVALID, options ? &options->pos : &n->key_pos, "a choice needs 2 to %d `options`", WORDS_MAX);
-    for (const struct conf_node *i = options ? options->first : NULL; i && w->n < WORDS_MAX; i = i->next) {
+        FAIL(c, E_INVALID, options ? &options->pos : &n->key_pos,
+             "a choice needs 2 to %d `options`", WORDS_MAX);
+    for (const struct conf_node *i = options ? options->first : NULL; i && w->n < WORDS_MAX;
+         i = i->next) {
         if (i->kind != CONF_SCALAR)
             continue;
         q->options[w->n] = text_str(c, i->text);
@@ -285,17 +294,22 @@ static struct type ask_choice(struct comp *c, const struct conf_node *n, struct 
     return (struct type){.words = w};
 }
 
-static struct type ask_type(struct comp *c, const struct conf_node *n, const struct conf_node *kind, struct question *q)
+static struct type ask_type(struct comp *c, const struct conf_node *n, const struct conf_node *kind,
+                            struct question *q)
 {
     static const char *const kinds[] = {"yes", "choice", "number", "text", NULL};
-    static const struct words yes_no = {.word = {"no", "yes"}, .n = 2};
+    static const struct words yes_no = {
+        .word = {"no", "yes"},
+          .n = 2
+    };
     int found = -1;
 
     for (int i = 0; kind && kind->kind == CONF_SCALAR && kinds[i]; i++)
         if (strcmp(kind->text, kinds[i]) == 0)
             found = i;
     if (found < 0) {
-        FAIL(c, E_NOENT, kind ? &kind->pos : &n->key_pos, "a question has a `kind`: yes, choice, number or text");
+        FAIL(c, E_NOENT, kind ? &kind->pos : &n->key_pos,
+             "a question has a `kind`: yes, choice, number or text");
         return (struct type){.any = true};
     }
     q->kind = (uint8_t)found;
@@ -308,8 +322,13 @@ static struct type ask_type(struct comp *c, const struct conf_node *n, const str
 
 void compile_ask(struct comp *c, const struct conf_node *n)
 {
-    const struct conf_node *text = conf_get(n, "text"), *kind = conf_get(n, "kind"), *save = conf_get(n, "save"), *timeout = conf_get(n, "timeout");
-    struct question q = {.unit = PROG_NONE, .save = PROG_NONE, .timeout_s = PROG_NONE, .lo = -INFINITY, .hi = INFINITY};
+    const struct conf_node *text = conf_get(n, "text"), *kind = conf_get(n, "kind"),
+                           *save = conf_get(n, "save"), *timeout = conf_get(n, "timeout");
+    struct question q = {.unit = PROG_NONE,
+                         .save = PROG_NONE,
+                         .timeout_s = PROG_NONE,
+                         .lo = -INFINITY,
+                         .hi = INFINITY};
     struct type t;
     uint32_t i;
 
@@ -356,7 +375,8 @@ void compile_before(struct comp *c, const struct conf_node *list)
         else if (head && !head->next && strcmp(head->key, "ask") == 0)
             compile_ask(c, head);
         else
-            FAIL(c, E_INVALID, &n->pos, "before the run there are only checks and questions: nothing moves yet");
+            FAIL(c, E_INVALID, &n->pos,
+                 "before the run there are only checks and questions: nothing moves yet");
     }
 }
 
@@ -380,7 +400,8 @@ static void hide(struct comp *c, const struct conf_node *n, unsigned level)
         }
         if (i->key && i->kind == CONF_SCALAR && strcmp(i->key, "as") == 0)
             end_name_add(c, text_str(c, i->text));
-        if (i->key && i->kind == CONF_SCALAR && strcmp(i->key, "stop") == 0 && strstr(i->text, " as "))
+        if (i->key && i->kind == CONF_SCALAR && strcmp(i->key, "stop") == 0 &&
+            strstr(i->text, " as "))
             end_name_add(c, text_str(c, strstr(i->text, " as ") + 4));
         if (!map)
             hide(c, i, level + 1);

@@ -79,6 +79,8 @@ static int line_plan_set(const struct inst *inst, uint16_t chan, double value, s
     x->retry = chan == FAKE_COUNT ? RETRY_NEVER : RETRY_AFTER_READBACK;
     x->chan = chan;
     x->want = value;
+    if (chan == FAKE_MODE) /* one that goes on behind its answer */
+        line(inst, plan, TAG_P, "P?");
     return 0;
 }
 
@@ -144,10 +146,20 @@ static int absorb_identity(bool right, bool other, struct outcome *out)
     return 0;
 }
 
+/* All that the fakes remember: how many failures they were told. */
+static void count_failure(struct inst *inst, const struct xfer *x)
+{
+    uint8_t *failures = inst->state;
+
+    if (x->outcome != XFER_REPLY)
+        failures[0]++;
+}
+
 static int line_absorb(struct inst *inst, const struct xfer *x, struct outcome *out)
 {
     const char *text = (const char *)x->rx;
 
+    count_failure(inst, x);
     if (x->outcome != XFER_REPLY)
         return 0;
     if (inst->addressed && *text++ != (char)inst->unit)
@@ -224,6 +236,7 @@ static int modbus_plan_safe(const struct inst *inst, enum safe_want want, struct
 
 static int modbus_absorb(struct inst *inst, const struct xfer *x, struct outcome *out)
 {
+    count_failure(inst, x);
     if (x->outcome == XFER_REFUSED && x->tag == TAG_SET)
         driver_notice(out, NOTICE_SET_REFUSED, x->chan, x->refusal, "exception");
     if (x->outcome != XFER_REPLY)

@@ -144,7 +144,7 @@ struct rig_bench {
     struct rig_entry log[RIG_LOG_MAX];
     size_t n_log;
     bool safe_due, safed, overflow;
-    unsigned sets, ends, feeds;
+    unsigned sets, ends, feeds, rows[RIG_GROUPS];
     double safe_value;
 };
 
@@ -157,6 +157,12 @@ bool rig_until(struct rig_bench *s, enum run_state state, double most_s);
 void rig_for(struct rig_bench *s, double s_more);
 /* Run until step number n has begun. */
 bool rig_until_act(struct rig_bench *s, uint32_t number, double most_s);
+/* Close the program, run it to its end; a test fails when it does not get there. */
+void rig_run(struct rig_bench *s, struct rig_program *b, double most_s);
+/* Summary of the k-th step that ended; value of register `reg` when it was told for the k-th time.
+ */
+const struct run_summary *rig_summary(const struct rig_bench *s, size_t k);
+double rig_register(const struct rig_bench *s, reg_id reg, size_t k);
 /* Effects of a kind in the log, and the k-th of them (NULL: not so many). */
 size_t rig_count(const struct rig_bench *s, enum effect_kind kind);
 const struct rig_entry *rig_nth(const struct rig_bench *s, enum effect_kind kind, size_t k);

@@ -3,6 +3,7 @@
 
 #include "base/err.h"
 
+#include <check.h>
 #include <math.h>
 #include <string.h>
 
@@ -116,6 +117,8 @@ static void take_effects(struct rig_bench *s, const struct effect_list *l)
             s->period[x->code] = nsec_from_s(x->value);
             if (s->poll_at[x->code] > s->at + s->period[x->code])
                 s->poll_at[x->code] = s->at + s->period[x->code];
+        } else if (x->kind == FX_RECORD) {
+            s->rows[x->code]++;
         } else if (x->kind == FX_END) {
             s->ends++;
         }
@@ -304,4 +307,29 @@ const struct rig_entry *rig_nth(const struct rig_bench *s, enum effect_kind kind
         if (s->log[i].fx.kind == kind && k-- == 0)
             return &s->log[i];
     return NULL;
+}
+
+void rig_run(struct rig_bench *s, struct rig_program *b, double most_s)
+{
+    rig_close(b);
+    rig_start(s, b);
+    ck_assert(rig_until(s, RUN_ENDED, most_s));
+    ck_assert(!s->overflow);
+    ck_assert_uint_eq(s->ends, 1);
+}
+
+const struct run_summary *rig_summary(const struct rig_bench *s, size_t k)
+{
+    const struct rig_entry *e = rig_nth(s, FX_STEP_END, k);
+
+    ck_assert_ptr_nonnull(e);
+    return &e->summary;
+}
+
+double rig_register(const struct rig_bench *s, reg_id reg, size_t k)
+{
+    for (size_t i = 0; i < s->n_log; i++)
+        if (s->log[i].fx.kind == FX_REGISTER && s->log[i].fx.chan == reg && k-- == 0)
+            return s->log[i].fx.value;
+    ck_abort_msg("register %u was not told so often", (unsigned)reg);
 }

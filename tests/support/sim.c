@@ -50,21 +50,25 @@ void sim_load(struct sim_case *c, const char *bench, const char *procedure, cons
     }
 }
 
-int sim_run(struct sim_case *c, const struct session_options *opt)
+void sim_input(struct sim_case *c, struct session_input *ret)
 {
     struct loaded *l = &c->loaded;
-    struct store_source src[3] = {
-        {"procedure", l->procedure.file,   l->procedure.text,   l->procedure.n  },
-        {"bench",     l->bench.doc.file,   l->bench.doc.text,   l->bench.doc.n  },
-        {"article",   l->article.doc.file, l->article.doc.text, l->article.doc.n}
-    };
-    struct session_input in = {.bench = &l->bench,
-                               .station = l->station,
-                               .map = &l->map,
-                               .program = &l->program,
-                               .article = &l->article,
-                               .sources = src,
-                               .n_sources = 3};
+    c->sources[0] = (struct store_source){"procedure", l->procedure.file, l->procedure.text, l->procedure.n};
+    c->sources[1] = (struct store_source){"bench", l->bench.doc.file, l->bench.doc.text, l->bench.doc.n};
+    c->sources[2] = (struct store_source){"article", l->article.doc.file, l->article.doc.text, l->article.doc.n};
+    *ret = (struct session_input){.bench = &l->bench,
+                                  .station = l->station,
+                                  .map = &l->map,
+                                  .program = &l->program,
+                                  .article = &l->article,
+                                  .sources = c->sources,
+                                  .n_sources = 3};
+}
+
+int sim_run(struct sim_case *c, const struct session_options *opt)
+{
+    struct session_input in;
+    sim_input(c, &in);
     int r = session_open(&c->session, &in, opt, &c->diag);
     r = r < 0 ? r : session_work(&c->session, &c->diag);
     if (r < 0) {

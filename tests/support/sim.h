@@ -9,6 +9,7 @@
 
 struct sim_case {
     struct loaded loaded;
+    struct store_source sources[3];
     struct session session;
     struct diag diag;
     struct args args;
@@ -25,6 +26,9 @@ void sim_load(struct sim_case *c, const char *bench, const char *procedure, cons
 /* The same, but findings are the result: 0 or negative. */
 int sim_try_load(struct sim_case *c, const char *bench, const char *procedure, const char *article,
                  const char *const *sets);
+
+/* What session_open() takes for the case: a new run. */
+void sim_input(struct sim_case *c, struct session_input *ret);
 
 /* A session without a store unless opt->store; runs to its end or until a hook stops it. Returns
  * what session_work() does. The session stays open to be looked at: sim_close(). */

@@ -1,4 +1,5 @@
-/* tests/support/station_demo.c - a lab cell on a source-measure unit, a press and a chamber, all polled once a second. */
+/* tests/support/station_demo.c - a lab cell on a source-measure unit, a press and a chamber, all
+ * polled once a second. */
 #include "tests/support/station_demo.h"
 
 #include "base/str.h"
@@ -17,7 +18,8 @@ static void group(struct station_desc *s, const char *name)
     g->latency_s = 0.5;
 }
 
-static struct station_chan *chan(struct station_desc *s, const char *name, enum chan_kind kind, bool set, double min, double max)
+static struct station_chan *chan(struct station_desc *s, const char *name, enum chan_kind kind,
+                                 bool set, double min, double max)
 {
     struct station_chan *c = &s->chan[s->n_chans];
     struct station_group *g = &s->group[s->n_groups - 1];

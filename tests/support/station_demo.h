@@ -1,4 +1,5 @@
-/* tests/support/station_demo.h - the station of benches/demo.yaml as the engine sees it, without a bench. */
+/* tests/support/station_demo.h - the station of benches/demo.yaml as the engine sees it, without a
+ * bench. */
 #ifndef TESTS_SUPPORT_STATION_DEMO_H
 #define TESTS_SUPPORT_STATION_DEMO_H
 

@@ -5,11 +5,15 @@
 #include "base/diag.h"
 #include "base/err.h"
 #include "base/rng.h"
+#include "base/str.h"
+#include "db/read.h"
+#include "db/store.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define NEAR(x, expected, within) ck_assert_double_eq_tol(x, expected, within)
 
@@ -151,6 +155,107 @@ START_TEST(refuses_too_few)
 }
 END_TEST
 
+/* ---- Reading from a run file ---- */
+
+static void put_step(struct store *lab, uint32_t number, double from_s, double to_s, uint32_t cycle,
+                     const char *verb, double pressure_pa)
+{
+    struct store_step step = {.number = number,
+                              .began = nsec_from_s(from_s),
+                              .cycle = cycle,
+                              .name = verb,
+                              .verb = verb,
+                              .file = "p.yaml",
+                              .line = 1};
+    struct store_summary end = {.number = number,
+                                .cycle = cycle,
+                                .ended = nsec_from_s(to_s),
+                                .cause = "for",
+                                .end_name = "",
+                                .pressure_mean_pa = pressure_pa};
+
+    ck_assert_int_eq(store_step_begin(lab, &step), 0);
+    ck_assert_int_eq(store_step_end(lab, &end), 0);
+}
+
+static void make_run(const char *dir)
+{
+    const struct store_table table = {
+        .name = "cycler",
+        .instrument = "smu",
+        .driver = "d",
+        .identity = "",
+        .n = 1,
+        .counts = true,
+        .column = {{.name = "voltage_v", .channel = "cell.voltage", .kind = KIND_VOLTAGE_V}}};
+    const struct store_run run = {.procedure = "p",
+                                  .version = "1",
+                                  .title = "",
+                                  .article = "A",
+                                  .bench = "b",
+                                  .station = "s",
+                                  .program_hash = "",
+                                  .build = "0",
+                                  .capacity_c = NAN,
+                                  .area_m2 = NAN};
+    const struct store_end end = {
+        .t = nsec_from_s(400), .verdict = "done", .cause = "end", .text = "", .virtual_speed = NAN};
+    struct store *lab = NULL;
+    int64_t number = 0;
+    char hash[65];
+
+    ck_assert_int_eq(lab_open(dir, &lab, NULL), 0);
+    ck_assert_int_eq(store_begin(lab, &run, &table, 1, NULL, 0, &number, NULL), 0);
+    put_step(lab, 1, 0, 100, 1, "charge", 5.0e6);
+    put_step(lab, 2, 100, 110, 1, "pulse", 5.2e6);
+    ck_assert_int_eq(store_register(lab, nsec_from_s(100.5), "r_0", 9.0, "ohm"), 0);
+    ck_assert_int_eq(store_register(lab, nsec_from_s(110), "r_10", 22.0, "ohm"), 0);
+    ck_assert_int_eq(store_register(lab, nsec_from_s(110), "q", 0.01, "Ah"), 0);
+    put_step(lab, 3, 110, 200, 2, "rest", 4.0e6);
+    put_step(lab, 4, 200, 220, 2, "pulse", 4.1e6);
+    ck_assert_int_eq(store_register(lab, nsec_from_s(210), "r_10", 24.0, "ohm"), 0);
+    ck_assert_int_eq(store_end(lab, &end, hash, NULL), 0);
+    lab_close(lab);
+}
+
+/* r_10 beats the resistance that came first; the pressure is that of the pulse, also when it was
+ * saved at the instant at which the next step began. */
+START_TEST(resistances_meet_their_steps)
+{
+    char dir[] = "/tmp/benchctl-analysis-XXXXXX", path[96];
+    struct contact_rows rows = {0};
+    struct run_file *f = NULL;
+
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    make_run(dir);
+    ck_assert_int_eq(run_open(dir, 0, &f, NULL), 0);
+    ck_assert_int_eq(contact_read(f, NULL, &rows, NULL), 0);
+    ck_assert_str_eq(rows.name, "r_10");
+    ck_assert_uint_eq(rows.n, 2);
+    NEAR(rows.row[0].r_ohm, 22.0, 1e-12);
+    NEAR(rows.row[0].pressure_pa, 5.2e6, 1e-3);
+    ck_assert_uint_eq(rows.row[0].cycle, 1);
+    NEAR(rows.row[1].pressure_pa, 4.1e6, 1e-3);
+    ck_assert_uint_eq(rows.row[1].cycle, 2);
+    contact_rows_done(&rows);
+    ck_assert_int_eq(contact_read(f, "r_0", &rows, NULL), 0);
+    ck_assert_uint_eq(rows.n, 1);
+    NEAR(rows.row[0].r_ohm, 9.0, 1e-12);
+    contact_rows_done(&rows);
+    ck_assert_int_eq(contact_read(f, "r_7", &rows, NULL), 0);
+    ck_assert_uint_eq(rows.n, 0);
+    contact_rows_done(&rows);
+    run_close(f);
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/runs/000001.run", dir), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/runs", dir), 0);
+    ck_assert_int_eq(rmdir(path), 0);
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/lab.db", dir), 0);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("analysis");
@@ -163,6 +268,7 @@ int main(void)
     tcase_add_test(contact, weights_count);
     tcase_add_test(contact, says_when_it_cannot_tell);
     tcase_add_test(contact, refuses_too_few);
+    tcase_add_test(contact, resistances_meet_their_steps);
     suite_add_tcase(suite, contact);
     runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -279,6 +279,39 @@ START_TEST(what_must_not_be_repeated_is_not)
 }
 END_TEST
 
+/* What was lost on the way may have been obeyed: the driver must know. A lost poll is no such
+ * thing. */
+START_TEST(the_driver_is_told_of_a_lost_set)
+{
+    struct rig *r = make_rig(kind_of(_i), BYTE_NS);
+
+    identify(r, 0);
+    rig_fault(r, LINE_LOST, 1, 0);
+    ck_assert_int_eq(rig_do(r, JOB_SET, JOBKIND_SET, 0, FAKE_LEVEL, 3, 2 * NSEC_S), RIG_DONE);
+    ck_assert_uint_eq(r->bus.inst[0].state[0], 1);
+    rig_fault(r, LINE_LOST, 1, 0);
+    ck_assert_int_eq(rig_do(r, JOB_POLL, JOBKIND_POLL, 0, 0, 0, 2 * NSEC_S), RIG_DONE);
+    ck_assert_uint_eq(r->bus.inst[0].state[0], 1);
+    rig_fault(r, LINE_LOST, 1, 0);
+    ck_assert_int_eq(rig_do(r, JOB_SAFE, JOBKIND_SAFE_ALL, 0, 0, 0, 2 * NSEC_S), RIG_DONE);
+    ck_assert_uint_eq(r->bus.inst[0].state[0], 2);
+}
+END_TEST
+
+START_TEST(a_refused_set_goes_no_further)
+{
+    struct rig *r = make_rig(&fake_line_crlf, BYTE_NS);
+    int64_t t;
+
+    identify(r, 0);
+    host_mind_fault(&r->host, &r->host_w, 0, r->now, FAULT_REFUSE, true);
+    t = rig_submit(r, JOB_SET, JOBKIND_SET, 0, FAKE_MODE, 1);
+    ck_assert_int_eq(rig_await(r, t, NSEC_S), RIG_DONE);
+    ck_assert_ptr_nonnull(rig_notice(r, t, NOTICE_SET_REFUSED));
+    ck_assert_uint_eq(fake(r, 0)->n_p, 0);
+}
+END_TEST
+
 START_TEST(a_set_is_repeated_after_identify)
 {
     struct rig *r = make_rig(kind_of(_i), BYTE_NS);
@@ -446,6 +479,8 @@ int main(void)
     tcase_add_loop_test(c, the_plan_goes_on_only_after_a_good_answer, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_job_fails_after_two_retries, 0, BOTH_KINDS);
     tcase_add_loop_test(c, what_must_not_be_repeated_is_not, 0, BOTH_KINDS);
+    tcase_add_loop_test(c, the_driver_is_told_of_a_lost_set, 0, BOTH_KINDS);
+    tcase_add_test(c, a_refused_set_goes_no_further);
     tcase_add_loop_test(c, a_set_is_repeated_after_identify, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_repeated_set_keeps_its_place, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_set_is_not_repeated_when_a_newer_one_waits, 0, BOTH_KINDS);

@@ -280,6 +280,22 @@ START_TEST(nothing_is_written_to_a_wrong_device)
 }
 END_TEST
 
+/* One that was right is asked again before it is given up: its safe state hangs on it. */
+START_TEST(one_wrong_identity_is_not_believed)
+{
+    struct rig *r = polling_rig(kind_of(_i));
+    int64_t t;
+
+    host_mind_fault(&r->host, &r->host_w, 0, r->now, FAULT_WRONG_MODEL, true);
+    t = rig_submit(r, JOB_PROBE, JOBKIND_IDENTIFY, 0, 0, 0);
+    rig_run(r, r->now + 120 * NSEC_MS);
+    host_mind_fault(&r->host, &r->host_w, 0, r->now, FAULT_WRONG_MODEL, false);
+    ck_assert_int_eq(rig_await(r, t, 2 * NSEC_S), RIG_DONE);
+    ck_assert_uint_eq(r->bus.inst[0].stats.retries, 1);
+    ck_assert_int_eq(r->bus.inst[0].wrong, 0);
+}
+END_TEST
+
 /* An instrument that is not there when the bench starts. */
 START_TEST(a_unit_that_comes_later_is_found)
 {
@@ -318,6 +334,7 @@ int main(void)
     tcase_add_loop_test(c, an_unplugged_line_is_lost_and_back, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_link_down_fails_everything_at_once, 0, BOTH_KINDS);
     tcase_add_loop_test(c, nothing_is_written_to_a_wrong_device, 0, BOTH_KINDS);
+    tcase_add_loop_test(c, one_wrong_identity_is_not_believed, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_unit_that_comes_later_is_found, 0, BOTH_KINDS);
     suite_add_tcase(s, c);
     srunner_run_all(runner, CK_NORMAL);

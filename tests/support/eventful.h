@@ -1,0 +1,18 @@
+/* tests/support/eventful.h - the run of tests/fault/eventful.yaml, and run files compared cell by cell. */
+#ifndef TESTS_SUPPORT_EVENTFUL_H
+#define TESTS_SUPPORT_EVENTFUL_H
+
+#include "tests/support/sim.h"
+
+/* Pause in mid-charge, resume, and yes to the question; the rest is the procedure's. */
+void eventful_load(struct sim_case *c);
+void eventful_options(struct session_options *ret);
+
+/* Schema and every cell of every table of a run file, with its type and exact bits; heap. The number of the run is left out: a run that is started anew gets
+ * another one. */
+char *run_dump(const char *path);
+/* Fails with the first line that differs. */
+void dump_same(const char *what, const char *is, const char *expected);
+void run_path(char *buf, size_t size, const char *lab, int64_t number);
+
+#endif
