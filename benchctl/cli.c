@@ -134,9 +134,9 @@ static int load_called(void *ctx, const char *name, const struct conf_doc **ret,
         return diag_add(reterr, E_FULL, "more than %zu called files", ARRAY_LEN(l->called));
     }
     char path[512];
-    int r = cli_find_procedure(name, c->from, path, sizeof path, l->has_bench ? reterr : NULL);
+    int r = cli_find_procedure(name, c->from, path, sizeof path, NULL);
     if (r < 0) {
-        return r;
+        return r; /* said where it is called */
     }
     r = conf_load_file(path, &l->called[l->n_called].doc, reterr);
     if (r < 0) {

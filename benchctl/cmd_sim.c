@@ -115,21 +115,31 @@ static int work(struct sim *sim, struct store *lab, const struct script *script)
     const struct args *a = sim->args;
     struct diag d;
     diag_init(&d);
-    const char *seed = args_get(a, "--seed"), *resume = args_get(a, "--resume");
-    int64_t seed_n = 0, resume_n = 0;
+    const char *seed = args_get(a, "--seed"), *resume = args_get(a, "--resume"), *rows = args_get(a, "--commit-rows");
+    int64_t seed_n = 0, resume_n = 0, rows_n = 0;
     if (seed && (str_to_int(seed, strlen(seed), &seed_n) < 0 || seed_n < 1)) {
         return cli_error(a, EXIT_USAGE, "--seed takes a whole number from 1");
     }
     if (resume && (str_to_int(resume, strlen(resume), &resume_n) < 0 || resume_n < 1)) {
         return cli_error(a, EXIT_USAGE, "--resume takes the number of a run");
     }
+    if (resume && !lab) {
+        return cli_error(a, EXIT_USAGE, "--resume goes on in a run file: not with --no-store");
+    }
+    if (rows && (str_to_int(rows, strlen(rows), &rows_n) < 0 || rows_n < 1 || rows_n > 100000)) {
+        return cli_error(a, EXIT_USAGE, "--commit-rows takes a whole number from 1 to 100000");
+    }
     struct store_source src[20];
     struct session_input in = {.bench = &loaded.bench, .station = loaded.station, .map = &loaded.map, .program = &loaded.program, .article = &loaded.article, .sources = src,
                                .n_sources = sources(src), .resume = resume_n};
-    struct session_options opt = {.store = lab, .seed = (uint64_t)seed_n, .script = script->item, .n_script = script->n, .answer = answer, .say = say, .after_commit = progress, .ctx = sim};
+    struct session_options opt = {.store = lab, .seed = (uint64_t)seed_n, .commit_rows = (unsigned)rows_n, .script = script->item, .n_script = script->n, .answer = answer, .say = say, .after_commit = progress, .ctx = sim};
     clock_init_os(&sim->wall);
     sim->began = clock_mono(&sim->wall);
     int r = session_open(&session, &in, &opt, &d);
+    if (r < 0 && resume) {
+        cli_findings(a, &d);
+        return r == E_NOENT || r == E_STATE ? EXIT_USAGE : r == E_MISMATCH || r == E_VERSION || r == E_CORRUPT ? EXIT_FILE : EXIT_INTERNAL;
+    }
     if (r == 0) {
         r = session_work(&session, &d);
     }
@@ -209,7 +219,8 @@ static const struct option options[] = {
     {"--answers", "FILE", false, "answers to questions: a map of register or question text to answer"},
     {"--fault", "WORDS", true, "'smu lost at 2 h', 'oven stuck at 3 h for 10 min', 'air late 3 replies at 1 h'"},
     {"--operator", "WORDS", true, "'pause at 2 h', 'resume at 3 h', 'skip at ..', 'abort at ..'"},
-    {"--resume", "RUN", false, "go on with a rehearsal whose process was killed"},
+    {"--resume", "RUN", false, "go on with a rehearsal whose process was killed; all else is given as it was"},
+    {"--commit-rows", "N", false, "rows between two commits to the run file, 2000 if absent: a killed rehearsal goes on from the last"},
     {"--no-store", NULL, false, "write no run file"},
     {"--verbose", NULL, false, "tell each step"},
     {"--quiet", NULL, false, "tell only trips, failures and alarms"},

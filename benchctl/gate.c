@@ -71,8 +71,8 @@ void session_unsafe(struct session *s)
             continue;
         }
         size_t n = strlen(s->s.text);
-        session_say(s, "severe", "the safe sequence did not reach `%s`: see to it", s->bench->inst[i].name);
-        int r = str_fmt(s->s.text + n, sizeof s->s.text - n, "%sNOT MADE SAFE: %s", n ? "; " : "", s->bench->inst[i].name);
+        session_say(s, "severe", "`%s` did not confirm the safe sequence: see to it", s->bench->inst[i].name);
+        int r = str_fmt(s->s.text + n, sizeof s->s.text - n, "%sNOT PROVEN SAFE: %s", n ? "; " : "", s->bench->inst[i].name);
         (void)r;
     }
 }
@@ -148,8 +148,9 @@ static void fx_safe(struct session *s)
     s->s.walk_kind = WALK_SAFE;
     safe_begin(&s->s.walk, &s->rig, s->station, cause, false);
     (void)safe_go(&s->s.walk, &s->rig); /* the first action leaves now; the loop goes on */
-    session_say(s, "trip", "safe sequence of station %s (%s): %s, %s", s->bench->station[s->station].name, safe_cause_names[cause], cause_text(s->run->cause),
-                program_text(s->program, s->run->cause_text));
+    char story[MESSAGE_MAX];
+    run_story(s->run, s->program, story, sizeof story);
+    session_say(s, "trip", "safe sequence of station %s (%s): %s", s->bench->station[s->station].name, safe_cause_names[cause], story);
     store_flight(s);
 }
 
@@ -291,6 +292,15 @@ static void fx_end(struct session *s, const struct effect *fx)
     }
 }
 
+static void say_state(const struct session *s, const struct effect *fx)
+{
+    char story[MESSAGE_MAX] = "";
+    if (fx->code == RUN_PAUSED) {
+        run_story(s->run, s->program, story, sizeof story);
+    }
+    session_say(s, "state", "%s%s%s", run_state_name((enum run_state)fx->code), story[0] ? ": " : "", story);
+}
+
 /* ---- Journal ------------------------------------------------------------------------------------------------------------------------ */
 
 static void journal(struct session *s, const struct event *e)
@@ -332,7 +342,7 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
             } else if (fx->code == RUN_RUNNING) {
                 s->s.text[0] = '\0'; /* what it paused for is over */
             }
-            session_say(s, "state", "%s%s%s", run_state_name((enum run_state)fx->code), fx->text == PROG_NONE ? "" : ": ", program_text(s->program, fx->text));
+            say_state(s, fx);
             if (s->opt.store) {
                 struct store_event row = {.seq = e->seq, .t = e->at, .kind = "state", .value = NAN, .text = run_state_name((enum run_state)fx->code)};
                 stored(s, store_event(s->opt.store, &row));

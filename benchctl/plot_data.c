@@ -364,6 +364,15 @@ static enum series_style style_for(size_t n)
     return n > 60 ? SERIES_LINE : SERIES_BOTH;
 }
 
+/* Whole cycles with half a cycle of room at each end. */
+static void cycle_axis(struct panel *p, double first, double last)
+{
+    str_copy(p->x_label, sizeof(p->x_label), "cycle");
+    p->whole_x = true;
+    p->x_low = first - 0.5;
+    p->x_high = last + 0.5;
+}
+
 void picture_cycles(struct picture *p, const struct story *s)
 {
     enum series_style style = style_for(s->cycles.n);
@@ -386,8 +395,8 @@ void picture_cycles(struct picture *p, const struct story *s)
         point_add(out, x, c->discharge_ah > 0.0 ? c->discharge_ah * 3600.0 : (double)NAN, 0.0);
         point_add(ce, x, 100.0 * c->ce, 0.0);
     }
-    panel->whole_x = true;
-    str_copy(panel->x_label, sizeof(panel->x_label), "cycle");
+    cycle_axis(panel, (double)story_cycle(s, 0)->cycle,
+               (double)story_cycle(s, s->cycles.n - 1)->cycle);
     str_copy(panel->y2_label, sizeof(panel->y2_label), "CE / %");
     axis_units(panel, false, "capacity", "A s");
 }
@@ -412,6 +421,27 @@ static void add_fit(struct panel *panel, const struct story *s, double low_pa, d
     panel->falling = true;
 }
 
+/* Without a spread of pressures there is no law to see, but how the resistance went. */
+static void resistance_over_cycles(struct picture *p, const struct story *s)
+{
+    const struct contact_point *row = s->resistance.row;
+    size_t n = s->resistance.n;
+    struct panel *panel;
+    struct series *r;
+    char title[64];
+
+    if (n < 2) {
+        return;
+    }
+    panel = panel_add(p, "contact", "");
+    r = series_add(panel, style_for(n), false, story_r_title(s, title, sizeof(title)));
+    for (size_t i = 0; i < n; i++) {
+        point_add(r, (double)row[i].cycle, row[i].r_ohm, 0.0);
+    }
+    cycle_axis(panel, (double)row[0].cycle, (double)row[n - 1].cycle);
+    axis_units(panel, false, "resistance", "ohm");
+}
+
 void picture_contact(struct picture *p, const struct story *s)
 {
     double low_pa = INFINITY, high_pa = 0.0;
@@ -426,8 +456,9 @@ void picture_contact(struct picture *p, const struct story *s)
         low_pa = x < low_pa ? x : low_pa;
         high_pa = x > high_pa ? x : high_pa;
     }
-    if (!(high_pa > 0.0)) {
-        return; /* no resistance, or no press */
+    if (!(high_pa > 1.05 * low_pa)) {
+        resistance_over_cycles(p, s);
+        return;
     }
     panel = panel_add(p, "contact", "");
     measured = series_add(panel, SERIES_POINTS, false, story_r_title(s, title, sizeof(title)));

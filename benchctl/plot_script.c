@@ -193,6 +193,18 @@ static void put_remarks(struct text *t, const struct panel *p)
     text_done(&line);
 }
 
+/* Cycles are whole: a step of 1, 2, 5, 10 ... that makes seven numbers at most. */
+static void put_whole_tics(struct text *t, const struct panel *p)
+{
+    static const double factors[] = {2.0, 2.5, 2.0};
+    double step = 1.0;
+
+    for (unsigned k = 0; (p->x_high - p->x_low) / step > 7.0; k = (k + 1) % 3) {
+        step *= factors[k];
+    }
+    text_add(t, "set format x '%%.0f'\nset xtics 0,%.0f\n", step);
+}
+
 /* A low panel has room for few numbers: a round step that the range holds three times or so. */
 static void put_few_tics(struct text *t, const struct panel *p)
 {
@@ -235,9 +247,13 @@ static void put_axes(struct text *t, const struct panel *p, bool pretty)
         text_add(t, "unset y2label\nunset y2tics\n%s", pretty ? "" : "set ytics mirror\n");
     }
     if (p->y2_label[0] && pretty) {
-        put_set(t, "y2label", p->y2_label, "", true);
+        put_set(t, "y2label", p->y2_label, " offset -0.5", true);
     }
-    text_add(t, p->whole_x ? "set format x '%%.0f'\n" : "set format x '%%g'\n");
+    if (p->whole_x) {
+        put_whole_tics(t, p);
+    } else {
+        text_add(t, "set format x '%%g'\nset xtics autofreq\n");
+    }
     if (p->x_high > p->x_low) {
         text_add(t, "set xrange [");
         put_number(t, p->x_low);
@@ -297,7 +313,7 @@ static void put_terminal(struct text *t, const struct picture *p, const struct p
                     " linewidth 1.5 pointscale 1.5 background 'white'\n");
         break;
     }
-    text_add(t, "set encoding utf8\n");
+    text_add(t, "set encoding utf8\nset format y '%%.5g'\nset format y2 '%%.5g'\n");
     if (to->file) {
         put_set(t, "output", to->file, "", false);
     }
@@ -343,9 +359,8 @@ static void put_layout(struct text *t, const struct panel *p, bool tight, unsign
     y = b.y * paper;
     h = b.h * paper;
     top = y + h - (tight ? 0.035 : wide ? 0.05 : 0.06);
-    const double v[8] = {
-        b.x,      y,  b.w, h, b.x + (wide ? 0.07 : 0.062), b.x + b.w - (wide ? 0.07 : 0.062),
-        y + foot, top};
+    const double v[8] = {b.x,      y,  b.w, h, b.x + 0.07, b.x + b.w - (wide ? 0.07 : 0.058),
+                         y + foot, top};
 
     for (unsigned k = 0; k < 8; k++) {
         str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));

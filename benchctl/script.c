@@ -97,6 +97,9 @@ static int one_fault(struct script *s, const struct bench *b, const char *words,
     /* Later than the driver waits, sooner than the bus forgets. */
     const struct driver *d = b->inst[inst].driver;
     item.late_s = item.what == LINE_SPLIT ? 0.02 : (d->timeout_ms + 0.5 * d->late_ms) / 1000.0;
+    while (at[0] == ' ' && at[1] == ' ') {
+        at++;
+    }
     const char *found = strstr(at, " at ");
     if (!found) {
         return bad_fault(words, reterr);

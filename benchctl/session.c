@@ -214,6 +214,14 @@ static int feed_samples(struct session *s, const struct rig_event *re, uint16_t 
     return session_feed(s, &e, reterr);
 }
 
+/* What decides is named rather than the silence before it; what comes while the bench is made safe is not the cause. */
+static void blame_anew(struct session *s, uint16_t kind)
+{
+    if (kind != EV_INST_LOST && s->run->state != RUN_SAFING && s->run->state != RUN_ENDED) {
+        s->s.text[0] = '\0';
+    }
+}
+
 static int feed_set(struct session *s, const struct rig_event *re, uint16_t kind, struct diag *reterr)
 {
     chan_id c = station_chan_of(s, re->inst, re->chan, true);
@@ -222,6 +230,7 @@ static int feed_set(struct session *s, const struct rig_event *re, uint16_t kind
     if (kind != EV_SET_CONFIRMED) {
         const char *chan = s->bench->inst[re->inst].chans[re->chan].name;
         session_say(s, "warn", "`%s` %s: %s %s", s->bench->inst[re->inst].name, chan, event_name(kind), re->text);
+        blame_anew(s, kind);
         session_blame(s, re->inst, "%s of %s%s%s", event_name(kind), chan, re->text[0] ? ", " : "", re->text);
     }
     return session_feed(s, &e, reterr);
@@ -235,10 +244,27 @@ static int feed_inst(struct session *s, const struct rig_event *re, uint16_t kin
     }
     if (kind != EV_INST_BACK) {
         session_say(s, "warn", "`%s`: %s %s", s->bench->inst[re->inst].name, event_name(kind), re->text);
+        blame_anew(s, kind);
         session_blame(s, re->inst, "%s%s%s", event_name(kind), re->text[0] ? ", " : "", re->text);
     }
     struct event e = {.kind = kind, .code = g, .value = re->value, .chan = CHAN_NONE, .stamp = re->stamp};
     return session_feed(s, &e, reterr);
+}
+
+/* A cycler that does not answer may go on sourcing: it is told blindly to switch off, which needs no answer. The run is paused by its missing values, or trips. */
+static int feed_lost(struct session *s, const struct rig_event *re, struct diag *reterr)
+{
+    int r = feed_inst(s, re, EV_INST_LOST, reterr);
+    bool at_work = s->run->state == RUN_ARMED || s->run->state == RUN_RUNNING || s->run->state == RUN_PAUSED;
+    if (r != 0 || !at_work || re->inst != s->bench->station[s->station].cycler) {
+        return r;
+    }
+    int mode = inst_find_chan(&s->bench->inst[re->inst], "mode");
+    if (rig_safe(&s->rig, re->inst, SAFE_OUTPUT_OFF, SAFE_TOKEN) == 0 && mode >= 0) {
+        rig_note_asked(&s->rig, re->inst, (uint16_t)mode, CYCLER_OFF);
+        session_say(s, "warn", "`%s` is told to switch off, heard or not", s->bench->inst[re->inst].name);
+    }
+    return 0;
 }
 
 /* It answers again. When it does not hold what it held, it was not the line that was silent. */
@@ -302,7 +328,7 @@ static int take_rig_event(struct session *s, const struct rig_event *re, struct 
     case RIG_SET_MISMATCH: return feed_set(s, re, EV_SET_MISMATCH, reterr);
     case RIG_SET_REFUSED: return feed_set(s, re, EV_SET_REFUSED, reterr);
     case RIG_SET_FAILED: return feed_set(s, re, EV_SET_FAILED, reterr);
-    case RIG_LOST: return feed_inst(s, re, EV_INST_LOST, reterr);
+    case RIG_LOST: return feed_lost(s, re, reterr);
     case RIG_BACK: return feed_back(s, re, reterr);
     case RIG_ALARM: return feed_inst(s, re, EV_INST_ALARM, reterr);
     case RIG_LOCAL: return feed_inst(s, re, EV_INST_LOCAL, reterr);

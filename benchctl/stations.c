@@ -87,6 +87,10 @@ static void add_chan(struct builder *bl, const char *name, uint8_t inst, const c
     const struct chan_range *range = from->ranges ? chan_range_for(from, from->kind == KIND_CURRENT_A ? bl->current_a : from->max) : NULL;
     to->accuracy_reading = range ? range->accuracy_reading : from->accuracy_reading;
     to->accuracy_offset = (range ? range->accuracy_offset : from->accuracy_offset) * scale;
+    for (size_t k = 0; from->ranges && from->ranges[k].full_scale > 0.0 && to->n_ranges < STATION_RANGES_MAX; k++) {
+        const struct chan_range *r = &from->ranges[k];
+        to->range[to->n_ranges++] = (struct station_range){r->full_scale * scale, r->accuracy_reading, r->accuracy_offset * scale};
+    }
     to->resolution = (range ? range->resolution : from->resolution) * scale;
     bl->map->chan[d->n_chans] = (struct chan_map){.inst = inst, .chan = (uint16_t)c, .scale = scale};
     if (group >= 0) {

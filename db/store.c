@@ -102,13 +102,40 @@ static int load_state(sqlite3 *db, const char *kind, uint8_t **ret, size_t *ret_
     return rc;
 }
 
+static int not_begun(struct diag *reterr)
+{
+    return diag_add(reterr, E_STATE, "nothing was committed yet: start anew");
+}
+
+/* Its process was killed while it made the file: no tables, or no run in them. */
+static bool is_blank(const struct store *s, int64_t number)
+{
+    char path[DB_PATH_MAX];
+    sqlite3 *db = NULL;
+    int64_t n = 1;
+    int rc = path_run(path, sizeof(path), s->dir, number, ".run", NULL);
+
+    if (rc == 0)
+        rc = sql_open(path, true, false, &db, NULL);
+    if (rc < 0)
+        return false;
+    rc = sql_int(db, "SELECT count(*) FROM sqlite_schema WHERE name = 'run'", &n, NULL);
+    if (rc == 0 && n > 0)
+        rc = sql_int(db, "SELECT count(*) FROM run", &n, NULL);
+    sqlite3_close(db);
+    return rc == 0 && n == 0;
+}
+
 /* Before the writer opens it: an ended run is left as it is, whatever its version. */
 static int check_open(const struct store *s, int64_t number, struct diag *reterr)
 {
     struct run_file *f;
     struct run_info info;
-    int rc = run_open(s->dir, number, &f, reterr);
+    int rc;
 
+    if (is_blank(s, number))
+        return not_begun(reterr);
+    rc = run_open(s->dir, number, &f, reterr);
     if (rc < 0)
         return rc;
     rc = run_info(f, &info, reterr);
@@ -132,6 +159,8 @@ static int resume(struct store *s, int64_t number, const struct store_table *tab
         rc = load_state(s->db, "run", &state[0], &n[0], reterr);
     if (rc == 0)
         rc = load_state(s->db, "world", &state[1], &n[1], reterr);
+    if (rc == 0 && state[0] == NULL)
+        rc = not_begun(reterr);
     if (rc < 0)
         runfile_detach(s);
     return rc;

@@ -57,7 +57,8 @@ struct store_source {
 };
 int store_begin(struct store *s, const struct store_run *run, const struct store_table *tables, unsigned n_tables, const struct store_source *sources, unsigned n_sources,
                 int64_t *ret_number, struct diag *reterr) MUST_USE;
-/* Go on with a run file that has not ended: rows after its last commit are not there by construction. Loads the states (heap; the caller frees). E_NOENT, E_STATE when it has ended. */
+/* Go on with a run file that has not ended: rows after its last commit are not there by construction. Loads the states (heap; the caller frees). E_NOENT; E_STATE when it has ended,
+ * or when its process was killed before the first commit with a state: it can only be started anew. */
 int store_resume(struct store *s, int64_t number, const struct store_table *tables, unsigned n_tables, uint8_t **ret_state, size_t *ret_n, uint8_t **ret_world, size_t *ret_n_world,
                  struct diag *reterr) MUST_USE;
 

@@ -24,6 +24,7 @@ struct article_file {
     const char *text;
 };
 
+/* clang-format off */
 static const struct conf_key limit_keys[] = {
     {.name = "voltage",
      .type = CONF_RANGE,
@@ -158,6 +159,7 @@ const struct schema article_schema = {
     .name = "article",
     .about = "What is tested: identity, capacity, area and the window that nothing may leave.",
     .keys = article_keys};
+/* clang-format on */
 
 static void set_defaults(struct article_file *f)
 {
@@ -211,11 +213,13 @@ static int check_window(const struct article *a, struct diag *reterr)
     int rc = 0, one;
 
     for (size_t i = 0; a->kind != KIND_PELLET && i < ARRAY_LEN(compulsory); i++)
-        if (!limit_node(root, compulsory[i]))
+        if (!limit_node(root, compulsory[i])) {
             rc = diag_at(reterr, E_INVALID,
                          conf_get(root, "limits") ? &conf_get(root, "limits")->key_pos : &root->pos,
                          "limits.%s is missing: a %s carries current", compulsory[i],
                          article_kinds[a->kind]);
+            diag_hint(reterr, "%s: %s", compulsory[i], i == 0 ? "2.0 V .. 4.4 V" : ".. 6 mA");
+        }
     if (v && (!isfinite(a->voltage_v.lo) || !isfinite(a->voltage_v.hi))) {
         rc = diag_at(reterr, E_RANGE, &v->pos, "limits.voltage needs both ends");
         diag_hint(reterr, "as in 2.0 V .. 4.4 V");

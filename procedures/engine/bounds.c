@@ -198,12 +198,9 @@ struct interval bounds_taper(const struct program *p, expr_id cond)
     return e->n > 6 ? code_bounds(p, e->start + 3, (uint16_t)(e->n - 6), 0) : unknown;
 }
 
-double accuracy_of(const struct program *p, chan_id chan, double v)
+double accuracy_of(const struct program *p, chan_id chan, double full_scale, double v)
 {
-    const struct station_chan *s;
-
     if (chan == CHAN_NONE)
         return 0.0;
-    s = &p->station.chan[chan];
-    return s->accuracy_offset + s->accuracy_reading * (isfinite(v) ? fabs(v) : 0.0);
+    return station_accuracy(&p->station.chan[chan], full_scale, v);
 }

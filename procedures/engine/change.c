@@ -234,18 +234,17 @@ void run_safe_done(struct feed *f)
     run_end(f);
 }
 
-/* ---- An instrument is back
- * ----------------------------------------------------------------------------
- */
+/* ---- What an instrument stands at is not certain any more
+ * ------------------------------------------------------------ */
 
 static uint16_t group_of(const struct program *p, chan_id c)
 {
     return c == CHAN_NONE ? PROG_NONE : p->station.chan[c].group;
 }
 
-/* Nobody knows what a lost instrument was told meanwhile, or what it forgot: what it is set to is
- * said again when the run goes on, and rest at once when it is paused. */
-void run_back(struct feed *f)
+/* What the instrument of this event stands at is not certain: a hand turned it, or it was away. What
+ * it is set to is said again when the run goes on, and rest at once while it is paused. */
+void run_forget_sets(struct feed *f)
 {
     struct run *r = f->r;
     const struct prog_roles *o = &f->p->role;
@@ -262,7 +261,6 @@ void run_back(struct feed *f)
         {chamber, o->chamber_high},                 {chamber, o->chamber_low},
     };
 
-    r->group_lost[f->e->code] = 0;
     for (size_t i = 0; i < ARRAY_LEN(rows); i++)
         if (rows[i].group == f->e->code && rows[i].chan != CHAN_NONE)
             r->written[rows[i].chan] = (double)NAN;

@@ -179,7 +179,8 @@ static void check_taper(struct checker *k)
         x = bounds_taper(p, e->cond);
         if (x.measured || !isfinite(x.lo))
             continue;
-        acc = accuracy_of(p, p->role.current, x.lo);
+        /* the instrument's range is the smallest that holds the act's current */
+        acc = accuracy_of(p, p->role.current, bounds_expr(p, k->act->at).hi, x.lo);
         if (!(k->r->taper_a <= x.lo)) {
             k->r->taper_a = x.lo;
             k->r->taper_accuracy_a = acc;

@@ -21,6 +21,6 @@ struct cost {
 /* Of steps [from, to), loops multiplied, of two branches the longer one. */
 struct cost cost_steps(const struct program *p, step_id from, step_id to);
 struct cost cost_act(const struct program *p, const struct act *a);
-double accuracy_of(const struct program *p, chan_id chan, double v);
+double accuracy_of(const struct program *p, chan_id chan, double full_scale, double v);
 
 #endif

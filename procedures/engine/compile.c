@@ -47,7 +47,7 @@ void *table_grow(struct comp *c, void *table, uint32_t n, uint32_t *cap, size_t 
     c->at = n;
     if (n >= max) {
         if (!c->full)
-            FAIL(c, E_FULL, NULL, "the procedure is too large: more than %u entries in a table",
+            FAIL(c, E_FULL, &c->place, "the procedure is too large: more than %u entries in a table",
                  max);
         c->full = true;
         c->at = max - 1;
@@ -114,7 +114,7 @@ void end_name_add(struct comp *c, text_id name)
     if (c->n_end_names < NAMES_MAX)
         c->end_name[c->n_end_names++] = name;
     else
-        FAIL(c, E_FULL, NULL, "too many names of ends (%d at most)", NAMES_MAX);
+        FAIL(c, E_FULL, &c->place, "too many names of ends (%d at most)", NAMES_MAX);
 }
 
 void end_name_ask(struct comp *c, text_id name, const struct src *s, size_t at, size_t n)

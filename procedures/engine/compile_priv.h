@@ -258,10 +258,12 @@ expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, uns
                 const char *what);
 int node_of(struct comp *c, const struct conf_node *n, struct type want, unsigned use,
             const char *what);
+/* A condition that is asked once, so without `for`. */
+expr_id expr_once(struct comp *c, const struct conf_node *n, const char *what);
 /* A constant of this type. */
 bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what,
               double *ret);
-/* [A] .. [B] from where ps stands; sides must be constant. */
+/* phases.c: [A] .. [B] from where ps stands; sides must be constant. */
 bool parse_range(struct parser *ps, struct type want, const char *what, struct range *ret);
 
 /* ---- Tables of the program ---- */

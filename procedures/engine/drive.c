@@ -140,9 +140,7 @@ void act_wants(struct feed *f, const struct act *a, bool electrical_only)
         if (!mode_is(f->r, f->p, CYCLER_OFF))
             want_add(f, o->mode, CYCLER_OFF);
     } else if (o->mode != CHAN_NONE && !mode_is(f->r, f->p, CYCLER_REST)) {
-        want_add(f, o->mode, CYCLER_REST);
-        if (o->voltage_limit != CHAN_NONE && isfinite(f->p->v_hi))
-            want_add(f, o->voltage_limit, f->p->v_hi);
+        want_rest_anew(f);
     }
     if (electrical_only)
         return;

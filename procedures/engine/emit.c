@@ -12,7 +12,7 @@
 int node_add(struct comp *c, struct node n)
 {
     if (c->n_nodes >= NODES_MAX) {
-        FAIL(c, E_FULL, NULL, "one step holds too many expressions");
+        FAIL(c, E_FULL, &c->place, "one step holds too many expressions");
         c->n_nodes = 0;
         return NODE_NONE;
     }
@@ -350,7 +350,8 @@ static uint16_t hold_index(struct comp *c)
 {
     if (c->p->n_holds >= PROG_HOLDS_MAX) {
         if (!c->full)
-            FAIL(c, E_FULL, NULL, "too many conditions with `for` (%d at most)", PROG_HOLDS_MAX);
+            FAIL(c, E_FULL, &c->place, "too many conditions with `for` (%d at most)",
+                 PROG_HOLDS_MAX);
         c->full = true;
         return 0;
     }
@@ -518,6 +519,21 @@ expr_id expr_of(struct comp *c, const struct conf_node *n, struct type want, uns
     return expr_emit_node(c, root, n);
 }
 
+expr_id expr_once(struct comp *c, const struct conf_node *n, const char *what)
+{
+    expr_id e = expr_of(c, n, TYPE_BOOL, USE_ALL, what);
+    const struct program *p = c->p;
+
+    for (uint16_t i = 0; e != PROG_NONE && i < p->exprs[e].n; i++) {
+        if (p->code[p->exprs[e].start + i].op != INSN_HOLD)
+            continue;
+        FAIL(c, E_INVALID, &n->pos, "%s asks once, `for` takes time", what);
+        HINT(c, "wait: {until: %.60s, timeout: 1 h else next}", n->text);
+        return PROG_NONE;
+    }
+    return e;
+}
+
 bool const_of(struct comp *c, const struct conf_node *n, struct type want, const char *what,
               double *ret)
 {
@@ -534,67 +550,5 @@ bool const_of(struct comp *c, const struct conf_node *n, struct type want, const
         return false;
     }
     *ret = c->node[root].v;
-    return true;
-}
-
-static bool range_side(struct parser *ps, struct type want, const char *what, double *ret)
-{
-    struct comp *c = ps->c;
-    int n = parse_sum(ps);
-
-    if (n == NODE_NONE)
-        return false;
-    if (dims_equal(want.dims, DIMS_CURRENT))
-        n = convert_current(c, n);
-    if (n == NODE_NONE)
-        return false;
-    const struct node x = c->node[n];
-
-    if (!x.t.any && !want.any && dims_equal(x.t.dims, DIMS_NONE) &&
-        !dims_equal(want.dims, DIMS_NONE) && x.op == INSN_CONST && !x.t.boolean) {
-        char buf[48];
-
-        parse_fail(ps, E_UNIT, x.at, x.n, "%s: %.*s has no unit; it is %s", what,
-                   (int)(x.n < 30 ? x.n : 30), ps->src->text + x.at,
-                   type_name(&want, buf, sizeof(buf)));
-        HINT(c, "both ends carry their unit, as in 2 V .. 4 V");
-        return false;
-    }
-    if (!want.any && !type_want(c, ps->src, n, want, what)) {
-        ps->failed = true;
-        return false;
-    }
-    if (x.op != INSN_CONST && !(x.op == INSN_MUL && c->open_article)) {
-        parse_fail(ps, E_INVALID, x.at, x.n, "the ends of a range are known before the run");
-        return false;
-    }
-    *ret = x.op == INSN_CONST ? x.v : (double)NAN;
-    return true;
-}
-
-bool parse_range(struct parser *ps, struct type want, const char *what, struct range *ret)
-{
-    struct range r = {-INFINITY, INFINITY};
-    size_t at = ps->tok.at;
-    bool lower = false, upper;
-
-    if (!(ps->tok.kind == TOK_OP && strcmp(ps->tok.op, "..") == 0)) {
-        lower = true;
-        if (!range_side(ps, want, what, &r.lo))
-            return false;
-    }
-    if (!parse_op(ps, "..")) {
-        parse_fail(ps, E_SYNTAX, at, ps->src->n - at, "%s is a range", what);
-        HINT(ps->c, "write A .. B, `.. B` or `A ..`");
-        return false;
-    }
-    upper = ps->tok.kind != TOK_END && !parse_is_word(ps, "for") && !parse_is_word(ps, "by");
-    if (upper && !range_side(ps, want, what, &r.hi))
-        return false;
-    if (!lower && !upper) {
-        parse_fail(ps, E_SYNTAX, at, 2, "a range needs at least one end");
-        return false;
-    }
-    *ret = r;
     return true;
 }

@@ -333,7 +333,7 @@ static void compile_if(struct comp *c, const struct conf_node *n)
 
     c->n_nodes = 0;
     check_keys(c, n, keys, "if");
-    cond = expr_of(c, conf_get(n, "if"), TYPE_BOOL, USE_ALL, "if");
+    cond = expr_once(c, conf_get(n, "if"), "if");
     if (!then) {
         FAIL(c, E_INVALID, &n->pos, "`if` needs `then`");
         return;
@@ -471,6 +471,7 @@ static void compile_step(struct comp *c, const struct conf_node *n)
     const struct conf_node *head = n->kind == CONF_MAP ? n->first : NULL;
     enum verb verb;
 
+    c->place = head ? head->key_pos : n->pos;
     if (n->kind == CONF_SCALAR) {
         scalar_step(c, n);
         return;

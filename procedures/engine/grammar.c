@@ -2,6 +2,7 @@
  * compiler reads. */
 #include "procedures/engine/compile_priv.h"
 
+/* clang-format off */
 static const struct {
     const char *name, *help;
 } verbs[] = {
@@ -64,6 +65,7 @@ static const struct {
     {"count(A ok)",                     "how many have a fresh value"},
     {"which lowest(A), which highest(A)",                     "the number of that channel"                                                                                },
 };
+/* clang-format on */
 
 static void put_verb(struct text *out, enum verb v, const char *help)
 {

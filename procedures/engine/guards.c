@@ -128,6 +128,7 @@ static void guard_compile(struct comp *c, const struct conf_node *n, enum guard_
     char text[160];
 
     c->n_nodes = 0;
+    c->place = n->key_pos;
     if (!guard_key(c, n, &g, &t))
         return;
     if (t.any)

@@ -25,7 +25,7 @@ struct symbol *symbol_add(struct comp *c, const char *name, enum sym_kind kind)
     struct symbol *s;
 
     if (c->n_symbols >= SYMBOLS_MAX) {
-        FAIL(c, E_FULL, NULL, "too many names (%d at most)", SYMBOLS_MAX);
+        FAIL(c, E_FULL, &c->place, "too many names (%d at most)", SYMBOLS_MAX);
         c->n_symbols--;
     }
     s = &c->symbol[c->n_symbols++];

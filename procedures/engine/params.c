@@ -549,6 +549,11 @@ void compile_call(struct comp *c, const struct conf_node *n)
         open_call(c, file, with, save);
         return;
     }
+    if (rc == E_NOENT) {
+        FAIL(c, rc, &file->pos, "there is no procedure '%s'", file->text);
+        HINT(c, "beside this file, or in a folder of procedures/ as in cell/capacity.yaml");
+        return;
+    }
     if (rc < 0 || !doc || !doc->root) {
         FAIL(c, rc < 0 ? rc : E_NOENT, &file->pos, "the procedure '%s' cannot be called",
              file->text);

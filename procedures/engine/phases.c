@@ -7,6 +7,94 @@
 #include <math.h>
 #include <string.h>
 
+/* ---- Ranges ---- */
+
+/* The end of a range may be a C-rate of the article's capacity, which the run never changes. */
+static int range_current(struct parser *ps, int n)
+{
+    struct comp *c = ps->c;
+    const struct node x = c->node[n];
+    struct diag_pos pos;
+    int amperes;
+
+    if (!dims_equal(x.t.dims, DIMS_CRATE) || x.op != INSN_CONST)
+        return convert_current(c, n);
+    if (!base_known(c, n, src_pos(ps->src, x.at, x.n, &pos))) {
+        ps->failed = true;
+        return NODE_NONE;
+    }
+    amperes = node_const(c, x.v * c->p->one_c_a, TYPE_OF(DIMS_CURRENT));
+    if (amperes != NODE_NONE) {
+        c->node[amperes].at = x.at;
+        c->node[amperes].n = x.n;
+    }
+    return amperes;
+}
+
+static bool range_side(struct parser *ps, struct type want, const char *what, double *ret)
+{
+    struct comp *c = ps->c;
+    int n = parse_sum(ps);
+
+    if (n == NODE_NONE)
+        return false;
+    if (dims_equal(want.dims, DIMS_CURRENT))
+        n = range_current(ps, n);
+    if (n == NODE_NONE)
+        return false;
+    const struct node x = c->node[n];
+
+    if (!x.t.any && !want.any && dims_equal(x.t.dims, DIMS_NONE) &&
+        !dims_equal(want.dims, DIMS_NONE) && x.op == INSN_CONST && !x.t.boolean) {
+        char buf[48];
+
+        parse_fail(ps, E_UNIT, x.at, x.n, "%s: %.*s has no unit; it is %s", what,
+                   (int)(x.n < 30 ? x.n : 30), ps->src->text + x.at,
+                   type_name(&want, buf, sizeof(buf)));
+        HINT(c, "both ends carry their unit, as in 2 V .. 4 V");
+        return false;
+    }
+    if (!want.any && !type_want(c, ps->src, n, want, what)) {
+        ps->failed = true;
+        return false;
+    }
+    if (x.op != INSN_CONST && !(x.op == INSN_MUL && c->open_article)) {
+        parse_fail(ps, E_INVALID, x.at, x.n, "the ends of a range are known before the run");
+        return false;
+    }
+    *ret = x.op == INSN_CONST ? x.v : (double)NAN;
+    return true;
+}
+
+bool parse_range(struct parser *ps, struct type want, const char *what, struct range *ret)
+{
+    struct range r = {-INFINITY, INFINITY};
+    size_t at = ps->tok.at;
+    bool lower = false, upper;
+
+    if (!(ps->tok.kind == TOK_OP && strcmp(ps->tok.op, "..") == 0)) {
+        lower = true;
+        if (!range_side(ps, want, what, &r.lo))
+            return false;
+    }
+    if (!parse_op(ps, "..")) {
+        parse_fail(ps, E_SYNTAX, at, ps->src->n - at, "%s is a range", what);
+        HINT(ps->c, "write A .. B, `.. B` or `A ..`");
+        return false;
+    }
+    upper = ps->tok.kind != TOK_END && !parse_is_word(ps, "for") && !parse_is_word(ps, "by");
+    if (upper && !range_side(ps, want, what, &r.hi))
+        return false;
+    if (!lower && !upper) {
+        parse_fail(ps, E_SYNTAX, at, 2, "a range needs at least one end");
+        return false;
+    }
+    *ret = r;
+    return true;
+}
+
+/* ---- record ---- */
+
 static const struct record_phase nothing = {INFINITY, INFINITY, INFINITY,
                                             INFINITY, INFINITY, INFINITY};
 

@@ -358,6 +358,7 @@ static void on_local(struct feed *f)
 {
     enum run_state s = (enum run_state)f->r->state;
 
+    run_forget_sets(f);
     if (s == RUN_RUNNING || s == RUN_PAUSED)
         run_pause(f, why_inst(f, CAUSE_INST_LOCAL));
     else
@@ -458,7 +459,10 @@ static void deed_do(struct feed *f, enum deed deed, nsec was)
     case DEED_CONFIRMED: on_confirmed(f); break;
     case DEED_SET_BAD: set_bad(f); break;
     case DEED_LOST: r->group_lost[e->code] = 1; break;
-    case DEED_BACK: run_back(f); break;
+    case DEED_BACK:
+        r->group_lost[e->code] = 0;
+        run_forget_sets(f);
+        break;
     case DEED_ALARM: run_stop(f, VERDICT_TRIP, why_inst(f, CAUSE_INST_ALARM)); break;
     case DEED_LOCAL: on_local(f); break;
     case DEED_REBOOT: run_stop(f, VERDICT_FAIL, why_inst(f, CAUSE_INST_REBOOT)); break;

@@ -169,6 +169,7 @@ void count_end(struct run *r, nsec t);
 void want_add(struct feed *f, chan_id chan, double value);
 void want_clear(struct run *r);
 void want_rest(struct feed *f); /* output to 0 A, when it is not there */
+void want_rest_anew(struct feed *f);
 /* Sends the next set, or skips those that are there already. True: nothing is left and none is
  * under way. */
 bool want_pump(struct feed *f);
@@ -219,7 +220,7 @@ void run_pause(struct feed *f, struct why why);
 void run_resume(struct feed *f);
 void pause_settle(struct feed *f);
 void run_safe_done(struct feed *f);
-void run_back(struct feed *f);
+void run_forget_sets(struct feed *f);
 void run_restarted(struct feed *f, nsec was); /* was: the moment before the gap */
 void run_end(struct feed *f);
 void run_alarm(struct feed *f, enum alarm_level level, struct why why);

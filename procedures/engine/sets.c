@@ -24,12 +24,20 @@ void want_clear(struct run *r)
 
 void want_rest(struct feed *f)
 {
-    const struct prog_roles *o = &f->p->role;
+    if (!output_at_rest(f->r, f->p))
+        want_rest_anew(f);
+}
 
-    if (output_at_rest(f->r, f->p))
-        return;
+/* The limit goes before, where nobody knows it: it may have been forgotten. */
+void want_rest_anew(struct feed *f)
+{
+    const struct prog_roles *o = &f->p->role;
+    bool limited = o->voltage_limit != CHAN_NONE && isfinite(f->p->v_hi);
+
+    if (limited && isnan(f->r->written[o->voltage_limit]))
+        want_add(f, o->voltage_limit, f->p->v_hi);
     want_add(f, o->mode, CYCLER_REST);
-    if (o->voltage_limit != CHAN_NONE && isfinite(f->p->v_hi))
+    if (limited)
         want_add(f, o->voltage_limit, f->p->v_hi);
 }
 
@@ -280,7 +288,7 @@ double ramp_from(const struct run *r, const struct program *p, chan_id chan)
 
     if (!isnan(r->written[chan]) || measured == CHAN_NONE)
         return r->written[chan];
-    v = r->chan[measured].value;
+    v = isnan(r->chan[measured].value) ? r->chan[measured].raw : r->chan[measured].value;
     return isnan(v) ? v : fmin(fmax(v, c->min), c->max);
 }
 

@@ -14,6 +14,16 @@ chan_id station_find(const struct station_desc *s, const char *name)
     return CHAN_NONE;
 }
 
+double station_accuracy(const struct station_chan *c, double full_scale, double reading)
+{
+    double v = isfinite(reading) ? fabs(reading) : 0.0;
+
+    for (uint8_t i = 0; i < c->n_ranges && isfinite(full_scale); i++)
+        if (c->range[i].full_scale >= fabs(full_scale))
+            return c->range[i].accuracy_offset + c->range[i].accuracy_reading * v;
+    return c->accuracy_offset + c->accuracy_reading * v;
+}
+
 static void add_group(struct station_desc *s, const char *name)
 {
     struct station_group *g = &s->group[s->n_groups++];

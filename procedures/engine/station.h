@@ -21,6 +21,12 @@ enum { STATION_CHANS_MAX = 48, STATION_GROUPS_MAX = 12, GROUP_CHANS_MAX = 8, CHA
 enum { CHAN_NONE = 0xFFFF };
 typedef uint16_t chan_id;
 
+/* One measuring range of a channel: which one is in use follows from the largest value asked for. */
+enum { STATION_RANGES_MAX = 8 };
+struct station_range {
+    double full_scale, accuracy_reading, accuracy_offset;
+};
+
 struct station_chan {
     char name[CHAN_NAME_MAX];
     enum chan_kind kind;
@@ -29,6 +35,8 @@ struct station_chan {
     double min, max;           /* of a set: bench limit within the instrument's range, SI in this channel's own terms */
     double resolution;
     double accuracy_reading, accuracy_offset; /* of the range that serves the article; SI */
+    uint8_t n_ranges;          /* 0: only the one above */
+    struct station_range range[STATION_RANGES_MAX];
 };
 
 /* The channels that one request returns: their samples arrive together. */
@@ -52,6 +60,9 @@ struct station_desc {
     double pause_max_s;       /* then the safe sequence; default 12 h */
     double safe_s;            /* worst duration of the safe sequence's first frame, for the printed bound */
 };
+
+/* +-accuracy of a reading in the smallest range that holds full_scale (not finite: the range that serves the article). */
+double station_accuracy(const struct station_chan *c, double full_scale, double reading);
 
 /* CHAN_NONE when the station has no such channel. */
 chan_id station_find(const struct station_desc *s, const char *name);

@@ -20,6 +20,7 @@
      B(SQUEEZE) | B(WAIT))
 #define ELECTRIC (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT) | B(PULSE))
 
+/* clang-format off */
 const struct verb_key verb_keys[] = {
     {"at",        B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT),
      "current, C-rate, current density, power or resistance; of hold: the voltage; of current: "
@@ -41,7 +42,7 @@ const struct verb_key verb_keys[] = {
     {"rate",      B(SOAK) | B(SQUEEZE),                             "ramp of the set-point"                                          },
     {"until",     ALL,                                              "condition that ends the step, or a list of them: any"           },
     {"for",       ALL,                                              "duration"                                                       },
-    {"at_least",  ALL,                                              "no `until` ends the step before this"                           },
+    {"at_least",  ALL,                                              "no `until` and no taper ends the step before this"                           },
     {"stop",      ALL,                                              "other ends, `CONDITION as NAME`, or a list of {when, after, as}"},
     {"timeout",   ALL,                                              "`6 h else pause`, abort, next, end or safe"                     },
     {"record",    ALL | B(SET),                                     "when rows are written: `every 100 ms for 5 s then every 1 s`"   },
@@ -51,6 +52,7 @@ const struct verb_key verb_keys[] = {
     {"about",     ALL | B(SET),                                     "for the reader"                                                 },
     {NULL,        0,                                                NULL                                                             },
 };
+/* clang-format on */
 
 const char *const refused_verbs[] = {"eis",     "drive",      "heat",       "gas",     "load",
                                      "connect", "disconnect", "offstation", "barrier", NULL};
@@ -230,10 +232,9 @@ static void compile_at_limit(struct comp *c, struct act *a, const struct conf_no
     FAIL(c, E_NOENT, &n->pos, "at the limit a step can clip, skip or end");
 }
 
-static void compile_pulse(struct comp *c, struct act *a, const struct conf_node *n,
-                          const struct conf_node *map)
+static void compile_pulse(struct comp *c, struct act *a, const struct conf_node *n)
 {
-    const struct conf_node *in = conf_get(map, "charge"), *out = conf_get(map, "discharge");
+    const struct conf_node *in = conf_get(n, "charge"), *out = conf_get(n, "discharge");
 
     if (!in == !out) {
         FAIL(c, E_INVALID, &n->key_pos, "a pulse is either `charge` or `discharge`");
@@ -244,12 +245,22 @@ static void compile_pulse(struct comp *c, struct act *a, const struct conf_node 
     compile_at(c, a, in ? in : out);
 }
 
-static void compile_hold(struct comp *c, struct act *a, const struct conf_node *n,
-                         const struct conf_node *map)
+/* Without `at_most`: what the article and the cycler allow in both directions. */
+static double hold_current(const struct comp *c)
 {
-    const struct conf_node *at = conf_get(map, "at"), *most = conf_get(map, "at_most");
-    double least =
-        c->p->charge_max_a < c->p->discharge_max_a ? c->p->charge_max_a : c->p->discharge_max_a;
+    const struct prog_roles *r = &c->p->role;
+    const chan_id chans[] = {r->current_limit, r->limit_charge, r->limit_discharge};
+    double least = fmin(c->p->charge_max_a, c->p->discharge_max_a);
+
+    for (size_t i = 0; i < ARRAY_LEN(chans); i++)
+        if (chans[i] != CHAN_NONE)
+            least = fmin(least, fabs(c->p->station.chan[chans[i]].max));
+    return least;
+}
+
+static void compile_hold(struct comp *c, struct act *a, const struct conf_node *n)
+{
+    const struct conf_node *at = conf_get(n, "at"), *most = conf_get(n, "at_most");
 
     a->at_kind = AT_CURRENT;
     if (!at)
@@ -259,8 +270,8 @@ static void compile_hold(struct comp *c, struct act *a, const struct conf_node *
     if (most)
         compile_at(c, a, most);
     else
-        a->at = expr_emit(c, node_const(c, least, TYPE_OF(DIMS_CURRENT)),
-                          "largest current of the article");
+        a->at =
+            expr_emit(c, node_const(c, hold_current(c), TYPE_OF(DIMS_CURRENT)), "largest current");
 }
 
 static void compile_electric(struct comp *c, struct act *a, const struct conf_node *n,
@@ -276,11 +287,11 @@ static void compile_electric(struct comp *c, struct act *a, const struct conf_no
         compile_limits(c, a, limits, parts);
     compile_at_limit(c, a, conf_get(n, "at_limit"));
     if (a->verb == VERB_PULSE) {
-        compile_pulse(c, a, n, n);
+        compile_pulse(c, a, n);
         return;
     }
     if (a->verb == VERB_HOLD) {
-        compile_hold(c, a, n, n);
+        compile_hold(c, a, n);
         return;
     }
     a->direction = a->verb == VERB_CHARGE ? 1 : a->verb == VERB_DISCHARGE ? -1 : 0;
@@ -533,6 +544,10 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
                                                       : "{at: C/10, until: ..., timeout: ...}");
         return;
     }
+    if (as && as->kind != CONF_SCALAR) {
+        FAIL(c, E_SYNTAX, &as->pos, "`as` is one name");
+        return;
+    }
     if (verb == VERB_SET)
         compile_set(c, &a, n);
     else
@@ -553,14 +568,14 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
     c->n_own = 0;
     if (conf_get(n, "save"))
         compile_saves(c, &a, conf_get(n, "save"));
-    compile_ends(c, &a, n, as && as->kind == CONF_SCALAR ? text_str(c, as->text) : PROG_NONE);
+    compile_ends(c, &a, n, as ? text_str(c, as->text) : PROG_NONE);
     compile_v_set(c, &a, n, &parts);
     record = conf_get(n, "record");
     if (record)
         compile_record(c, record, &a.first_record, &a.n_records);
     else if (c->n_calls > 1)
         a.n_records = c->n_records; /* a called procedure brings its own default */
-    a.name = as && as->kind == CONF_SCALAR ? text_str(c, as->text) : describe(c, &a, n);
+    a.name = as ? text_str(c, as->text) : describe(c, &a, n);
     if (c->errors == errors)
         check_can_end(c, &a, n);
     act_put(c, &a, n);

@@ -160,7 +160,7 @@ void compile_check(struct comp *c, const struct conf_node *n)
     expr_id e;
 
     c->n_nodes = 0;
-    e = expr_of(c, n, TYPE_BOOL, USE_ALL, "check");
+    e = expr_once(c, n, "check");
     if (e != PROG_NONE)
         step_add(c, OP_CHECK, e, text_str(c, n->text), n);
 }

@@ -1,7 +1,10 @@
-/* tests/sim/test_broken.c - the hand-made broken files of tests/broken: what is said, where, and what is advised.
+/* tests/sim/test_broken.c - the hand-made broken files of tests/broken: what is said, where, and
+ * what is advised.
  *
- * Each file begins with one comment a finding, "# LINE:COLUMN | part of the message | part of the hint", written by hand. `# with bench: FILE` or `# with article: FILE` name
- * another partner than the shipped ones. Findings have to be exactly these, in any order: a mistake that is said twice, or elsewhere, is a failure too.
+ * Each file begins with one comment a finding, "# LINE:COLUMN | part of the message | part of the
+ * hint", written by hand. `# with bench: FILE` or `# with article: FILE` name another partner than
+ * the shipped ones. Findings have to be exactly these, in any order: a mistake that is said twice,
+ * or elsewhere, is a failure too.
  */
 #include "tests/support/sim.h"
 
@@ -10,7 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_MAX = 200, EXPECTS_MAX = 20, PART_MAX = 160 };
+enum {
+    FILES_MAX = 200,
+    EXPECTS_MAX = 20,
+    PART_MAX = 160
+};
 
 struct expect {
     int line, column;
@@ -74,10 +81,12 @@ static void read_head(struct broken *b)
     while (fgets(line, sizeof line, f) && line[0] == '#') {
         struct expect *e = &b->expect[b->n];
         int at = 0;
-        if (sscanf(line, "# with bench: %150s", b->bench) == 1 || sscanf(line, "# with article: %150s", b->article) == 1) {
+        if (sscanf(line, "# with bench: %150s", b->bench) == 1 ||
+            sscanf(line, "# with article: %150s", b->article) == 1) {
             continue;
         }
-        if (b->n < EXPECTS_MAX && sscanf(line, "# %d:%d |%n", &e->line, &e->column, &at) == 2 && at > 0) {
+        if (b->n < EXPECTS_MAX && sscanf(line, "# %d:%d |%n", &e->line, &e->column, &at) == 2 &&
+            at > 0) {
             take_part(take_part(line + at, e->message), e->hint);
             b->n++;
         }
@@ -90,7 +99,8 @@ static struct expect *match(struct broken *b, const struct diag_finding *f)
 {
     for (unsigned k = 0; k < b->n; k++) {
         struct expect *e = &b->expect[k];
-        if (!e->found && f->line == e->line && f->column == e->column && strstr(f->text, e->message) && strstr(f->hint, e->hint)) {
+        if (!e->found && f->line == e->line && f->column == e->column &&
+            strstr(f->text, e->message) && strstr(f->hint, e->hint)) {
             e->found = true;
             return e;
         }
@@ -105,13 +115,15 @@ static void compare(struct broken *b, const char *name, int r, const struct diag
     for (size_t k = 0; k < d->n; k++) {
         const struct diag_finding *f = &d->finding[k];
         size_t len = strlen(f->file), own = strlen(name);
-        good = match(b, f) && f->level == DIAG_ERROR && len >= own && strcmp(f->file + len - own, name) == 0 && good;
+        good = match(b, f) && f->level == DIAG_ERROR && len >= own &&
+               strcmp(f->file + len - own, name) == 0 && good;
     }
     diag_format(d, story, sizeof story, false);
     for (unsigned k = 0; k < b->n; k++) {
         const struct expect *e = &b->expect[k];
         if (!e->found) {
-            printf("%s: not said: %d:%d | %s | %s\n", name, e->line, e->column, e->message, e->hint);
+            printf("%s: not said: %d:%d | %s | %s\n", name, e->line, e->column, e->message,
+                   e->hint);
         }
         good = good && e->found;
     }

@@ -699,6 +699,8 @@ START_TEST(flow_is_refused)
               "no end is called 'emty'", NULL);
     bad_steps("  - if: cell.voltage\n    then: [end]\n", 3, 9, 12,
               "if is a condition, but this is voltage", NULL);
+    bad_steps("  - if: cell.voltage > 4 V for 3 s\n    then: [end]\n", 3, 9, 26, "if asks once",
+              "wait");
     bad_steps("  - end: {verdict: abort}\n", 3, 20, 5, "no verdict", "rejected");
     bad_steps("  - note: \"{cell.voltag} too low\"\n", 3, 13, 11, "no channel", "cell.voltage");
     bad_steps("  - note: \"{cell.voltage too low\"\n", 3, 12, 1, "without its partner", NULL);
@@ -753,6 +755,7 @@ START_TEST(guards_come_from_three_places)
                                "  press.pressure: .. 9 MPa for 2 s\n"
                                "  rate(chamber.temperature over 30 s): .. 2 K/min for 10 s\n"
                                "  abs(cell.voltage): .. 4.35 V\n"
+                               "  discharge_current: .. 1C\n"
                                "  charge_current where chamber.temperature < 5 degC: .. 0 A\n"
                                "steps:\n  - rest: {for: 1 s}\n";
     struct conf_doc bench = {0};
@@ -768,8 +771,8 @@ START_TEST(guards_come_from_three_places)
 
     l.rc = program_compile(&in, &l.p, NULL, &l.d);
     must(&l);
-    /* bench 1 (the furnace is another station's), article 5, procedure 5 */
-    ck_assert_uint_eq(l.p.n_guards, 11);
+    /* bench 1 (the furnace is another station's), the regulator's range, article 5, procedure 6 */
+    ck_assert_uint_eq(l.p.n_guards, 13);
     ck_assert_double_eq_tol(guard_named(&l.p, "100 degC (bench)")->hi, 373.15, 1e-9);
     ck_assert_double_eq_tol(guard_named(&l.p, "cell.voltage 2.1 V .. 4.3 V (procedure)")->lo, 2.1,
                             1e-12);
@@ -785,6 +788,9 @@ START_TEST(guards_come_from_three_places)
     ck_assert_double_eq_tol(guard_named(&l.p, "cell.current")->lo,
                             -(12.12e-3 + 3 * (2.5e-6 + 3.6e-6)), 1e-12);
     ck_assert_double_eq_tol(guard_named(&l.p, "while charging")->hi, 353.15, 1e-9);
+    /* 1C is 9.6 mA, and the margin */
+    ck_assert_double_eq_tol(guard_named(&l.p, "discharge_current .. 1C")->hi,
+                            9.6e-3 * 1.01 + 3 * (2.5e-6 + 3e-4 * 9.6e-3), 1e-12);
     /* not the noise of a resting instrument: 3 times 2.5 uA */
     const struct expr *where = &l.p.exprs[guard_named(&l.p, "while discharging")->where];
 
@@ -1290,6 +1296,15 @@ START_TEST(reference_names_every_verb)
         ck_assert_int_eq(str_fmt(title, sizeof(title), "### `%s`", verb_name((enum verb)v)), 0);
         ck_assert_msg(strstr(t.p, title) != NULL, "%s", title);
     }
+    /* The page that people read has it word for word. */
+    char path[1024], *page;
+    size_t n;
+
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/docs/GRAMMAR.md", srcdir()), 0);
+    ck_assert_int_eq(file_read(path, 1 << 20, &page, &n), 0);
+    ck_assert_msg(strstr(page, t.p) != NULL,
+                  "docs/GRAMMAR.md is not what grammar_reference() gives");
+    free(page);
     text_done(&t);
 }
 END_TEST
@@ -1307,6 +1322,31 @@ START_TEST(plan_reads_like_the_file)
     ck_assert_msg(strstr(t.p, "16 h at most") != NULL, "%s", t.p);
     text_done(&t);
     lab_end(&l);
+}
+END_TEST
+
+/* The example that opens docs/GRAMMAR.md. */
+START_TEST(documented_example_compiles)
+{
+    char path[1024], *page, *from, *to;
+    struct check_report r;
+    struct lab l;
+    size_t n;
+
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/docs/GRAMMAR.md", srcdir()), 0);
+    ck_assert_int_eq(file_read(path, 1 << 20, &page, &n), 0);
+    from = strstr(page, "```yaml\n");
+    ck_assert_ptr_nonnull(from);
+    from += 8;
+    to = strstr(from, "```");
+    ck_assert_ptr_nonnull(to);
+    *to = '\0';
+    lab_begin(&l);
+    lab_compile(&l, from, &r);
+    must(&l);
+    ck_assert_uint_eq(r.unrolled, 6);
+    lab_end(&l);
+    free(page);
 }
 END_TEST
 
@@ -1353,6 +1393,7 @@ static Suite *compile_suite(void)
     tcase_add_test(files, articles_are_read);
     tcase_add_test(files, reference_names_every_verb);
     tcase_add_test(files, plan_reads_like_the_file);
+    tcase_add_test(files, documented_example_compiles);
     suite_add_tcase(s, files);
     return s;
 }

@@ -327,14 +327,14 @@ static void fuzz_one(uint64_t seed, unsigned most)
     nsec slow;
 
     rng_seed(&g, seed, 0);
-    slow = 1 + (nsec)(rng_u64(&g) % 1200);
+    slow = 1 + (nsec)(rng_u64(&g) % 500);
     diag_init(&d);
     ck_assert_int_eq(run_init(&z.run, &prog.p, &d), 0);
     feed(&z, &e);
     for (unsigned i = 0; i < most && !z.ended; i++) {
         nsec wake = run_next_wake(&z.run, &prog.p);
 
-        z.at += (nsec)(rng_u64(&g) % (rng_u64(&g) % 400 ? slow * NSEC_MS : 3 * NSEC_S));
+        z.at += (nsec)(rng_uniform(&g) * (double)(rng_u64(&g) % 400 ? slow * NSEC_MS : 3 * NSEC_S));
         if (wake <= z.at && rng_u64(&g) % 4) { /* mostly woken when it asks */
             memset(&e, 0, sizeof(e));
             e.kind = EV_TIMER;
