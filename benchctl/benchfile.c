@@ -287,26 +287,27 @@ static int read_address(struct bench_inst *inst, const char *text, const struct 
     return 0;
 }
 
-/* A typo of a key may be meant for either of the two tables. */
-static bool keys_known(const struct conf_node *own, const struct schema *params, struct diag *reterr)
+/* A typo of a key may be meant for either of the two tables; it comes before what is then missing. */
+static bool keys_known(const struct conf_node *map, struct diag *reterr)
 {
+    static const struct conf_key none[] = {{0}};
+    const struct conf_node *driver = conf_get(map, "driver");
+    const struct driver *d = driver ? driver_find(driver->text) : NULL;
+    if (driver && !d) {
+        return true; /* said elsewhere, and its keys are not known */
+    }
+    const struct conf_key *const tables[] = {inst_keys, d && d->params ? d->params->keys : none};
     const char *names[64] = {0};
     size_t n = 0;
-    for (const struct conf_key *k = inst_keys; k->name; k++) {
-        names[n++] = k->name;
-    }
-    size_t first = n;
-    for (const struct conf_key *k = params->keys; k->name && n + 1 < ARRAY_LEN(names); k++) {
-        names[n++] = k->name;
+    for (size_t t = 0; t < ARRAY_LEN(tables); t++) {
+        for (const struct conf_key *k = tables[t]; k->name && n + 1 < ARRAY_LEN(names); k++) {
+            names[n++] = k->name;
+        }
     }
     bool known = true;
-    for (const struct conf_node *c = own->first; c; c = c->next) {
-        bool found = false;
-        for (size_t k = first; k < n; k++) {
-            found = found || strcmp(names[k], c->key) == 0;
-        }
-        const char *near = found ? NULL : str_nearest(c->key, names);
-        if (near) {
+    for (const struct conf_node *c = map->first; c; c = c->next) {
+        const char *near = str_nearest(c->key, names);
+        if (near && strcmp(near, c->key) != 0) {
             diag_at(reterr, E_NOENT, &c->key_pos, "'%s' is not a key of an instrument", c->key);
             diag_hint(reterr, "did you mean %s?", near);
             known = false;
@@ -332,11 +333,40 @@ static int init_channels(struct bench *b, struct bench_inst *inst)
     return 0;
 }
 
+/* A driver knows no places: what it says is put at the value of the key that it names. */
+static int set_up(struct bench_inst *inst, const struct conf_node *n, struct diag *reterr)
+{
+    struct diag said;
+    diag_init(&said);
+    int r = inst->driver->setup(&inst->inst, &said);
+    for (size_t k = 0; k < said.n; k++) {
+        const struct diag_finding *f = &said.finding[k];
+        const struct diag_pos *pos = &n->key_pos;
+        for (const struct conf_node *c = n->first; c; c = c->next) {
+            size_t len = strlen(c->key);
+            if (strncmp(f->text, c->key, len) == 0 && (f->text[len] == ' ' || f->text[len] == ':')) {
+                pos = &c->pos;
+            }
+        }
+        diag_at(reterr, f->code, pos, "`%s`: %s", n->key, f->text);
+        if (f->hint[0]) {
+            diag_hint(reterr, "%s", f->hint);
+        }
+    }
+    if (r < 0 && said.n == 0) {
+        diag_at(reterr, r, &n->key_pos, "`%s` cannot be set up so", n->key);
+    }
+    return r;
+}
+
 static void read_instrument(struct bench *b, const struct conf_node *n, struct diag *reterr)
 {
     struct bench_inst *inst = &b->inst[b->n_insts];
     *inst = (struct bench_inst){.name = n->key, .poll_s = 1.0, .pos = n->key_pos};
     struct inst_conf c = {.poll_s = 1.0};
+    if (n->kind == CONF_MAP && !keys_known(n, reterr)) {
+        return;
+    }
     if (conf_apply(split_node(b, n, true), &inst_schema, &c, &b->doc, reterr) < 0) {
         return;
     }
@@ -382,7 +412,7 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
         const void *in;
         void *out;
     } param = {.in = inst->inst.param};
-    if (!keys_known(own, params, reterr) || conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
+    if (conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
         return;
     }
     if (inst->driver->wire == WIRE_MODBUS && !c.address) {
@@ -396,12 +426,8 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
     const struct conf_node *calibration = conf_get(n, "calibration"), *serial = conf_get(n, "serial");
     inst->calibration = calibration ? calibration->text : NULL;
     inst->serial = serial ? serial->text : NULL;
-    if (inst->driver->setup) {
-        int r = inst->driver->setup(&inst->inst, reterr);
-        if (r < 0) {
-            diag_at(reterr, r, &n->key_pos, "`%s` cannot be set up so", n->key);
-            return;
-        }
+    if (inst->driver->setup && set_up(inst, n, reterr) < 0) {
+        return;
     }
     inst->emu = emu_find(inst->driver->name);
     b->n_insts++;

@@ -65,6 +65,43 @@ static int begin_store(struct session *s, const struct session_input *in, struct
     return store_begin(s->opt.store, &run, s->tables, s->map->desc.n_groups, in->sources, in->n_sources, &s->number, reterr);
 }
 
+/* What a snapshot of raw memory hangs on: program version, layout, bench, and the script that s.script_at counts in. */
+static void make_mark(const struct session *s, const struct session_input *in, uint8_t ret[32])
+{
+    struct sha256 h;
+    sha256_init(&h);
+    sha256_add(&h, BENCHCTL_VERSION, sizeof BENCHCTL_VERSION);
+    for (size_t k = 0; k < s->snap.n; k++) {
+        sha256_add(&h, &s->snap.region[k].size, sizeof s->snap.region[k].size);
+    }
+    for (unsigned k = 0; k < in->n_sources; k++) {
+        if (strcmp(in->sources[k].kind, "bench") == 0) {
+            sha256_add(&h, in->sources[k].text, in->sources[k].n);
+        }
+    }
+    for (unsigned k = 0; k < s->opt.n_script; k++) {
+        const struct script_item *it = &s->opt.script[k];
+        const uint8_t what[] = {it->kind, it->inst, it->what, it->on};
+        sha256_add(&h, &it->at, sizeof it->at);
+        sha256_add(&h, what, sizeof what);
+        sha256_add(&h, &it->count, sizeof it->count);
+        sha256_add(&h, &it->late_s, sizeof it->late_s);
+    }
+    sha256_end(&h, ret);
+}
+
+static int load_world(struct session *s, int64_t number, const uint8_t *world, size_t n, struct diag *reterr)
+{
+    uint8_t mark[sizeof s->mark];
+    memcpy(mark, s->mark, sizeof mark);
+    if (snap_load(&s->snap, world, n) == 0 && memcmp(mark, s->mark, sizeof mark) == 0) {
+        return 0;
+    }
+    diag_add(reterr, E_MISMATCH, "run %lld was written by another version of the program, on another bench, or with other faults and operator's words", (long long)number);
+    diag_hint(reterr, "everything is given as it was when the run was begun");
+    return E_MISMATCH;
+}
+
 static int resume_store(struct session *s, int64_t number, struct diag *reterr)
 {
     uint8_t *state = NULL, *world = NULL;
@@ -73,8 +110,8 @@ static int resume_store(struct session *s, int64_t number, struct diag *reterr)
     if (r == 0) {
         r = run_decode(s->run, s->program, state, n, reterr);
     }
-    if (r == 0 && snap_load(&s->snap, world, n_world) < 0) {
-        r = diag_add(reterr, E_VERSION, "run %lld was written by another version of the program or on another bench", (long long)number);
+    if (r == 0) {
+        r = load_world(s, number, world, n_world, reterr);
     }
     if (r == 0) {
         rig_restored(&s->rig);
@@ -87,6 +124,7 @@ static int resume_store(struct session *s, int64_t number, struct diag *reterr)
 
 int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr)
 {
+    ASSERT(!in->resume || opt->store);
     memset(s, 0, sizeof *s);
     s->bench = in->bench;
     s->station = in->station;
@@ -101,6 +139,7 @@ int session_open(struct session *s, const struct session_input *in, const struct
     }
     s->run = calloc(1, sizeof *s->run);
     s->state_buf = malloc(RUN_ENCODED_MAX);
+    snap_add(&s->snap, s->mark, sizeof s->mark);
     rig_snap(&s->rig, &s->snap);
     snap_add(&s->snap, &s->s, sizeof s->s);
     s->world_buf = malloc(s->snap.total);
@@ -108,6 +147,7 @@ int session_open(struct session *s, const struct session_input *in, const struct
         session_close(s);
         return diag_add(reterr, E_NOMEM, "out of memory");
     }
+    make_mark(s, in, s->mark);
     fill_tables(s);
     r = run_init(s->run, s->program, reterr);
     if (r == 0 && s->opt.store) {

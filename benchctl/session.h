@@ -73,6 +73,7 @@ struct session {
     struct session_state s;
     struct effect_list fx;
     struct snap snap;
+    uint8_t mark[32];             /* first in the snapshot: what it belongs to */
     uint8_t *world_buf, *state_buf;
     int64_t number;               /* of the run; 0: not stored */
     struct store_table tables[STATION_GROUPS_MAX];
@@ -93,6 +94,7 @@ struct session_input {
     int64_t resume;               /* number of a run to go on with; 0: a new one */
 };
 
+/* resume: E_STATE where nothing was committed yet or the run has ended, E_NOENT, E_MISMATCH where bench, script or program are not those of its beginning. */
 int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr) MUST_USE;
 /* Work until the run has ended (1), the session was stopped by a hook or stop_at (0), or an error (negative). */
 int session_work(struct session *s, struct diag *reterr) MUST_USE;

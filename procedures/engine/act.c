@@ -206,7 +206,7 @@ void reg_put(struct feed *f, reg_id reg, double v)
     struct effect *x;
 
     r->reg[reg] = v;
-    if (reg == r->derived.one_c_reg && v > 0.0) /* a charge, or the current of 1C itself */
+    if (f->p->regs[reg].name == r->derived.one_c_name && v > 0.0) /* a charge, or the current of 1C itself */
         r->one_c_a = f->p->regs[reg].dims.s == 1 ? v / 3600.0 : v;
     x = fx_add(f, FX_REGISTER, true);
     x->chan = reg;

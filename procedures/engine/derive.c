@@ -77,7 +77,7 @@ void run_derive(struct run *r, const struct program *p)
 
     memset(&r->derived, 0, sizeof(r->derived));
     r->derived.cycler_group = PROG_NONE;
-    r->derived.one_c_reg = PROG_NONE;
+    r->derived.one_c_name = PROG_NONE;
     if (p->role.current != CHAN_NONE && s->chan[p->role.current].group < s->n_groups)
         r->derived.cycler_group = s->chan[p->role.current].group;
     for (uint16_t g = 0; g < s->n_groups; g++) {
@@ -95,7 +95,7 @@ void run_derive(struct run *r, const struct program *p)
         r->derived.used_chans |= expr_chans(p, x);
     for (reg_id i = 0; i < p->n_regs; i++)
         if (strcmp(program_text(p, p->regs[i].name), "one_c") == 0)
-            r->derived.one_c_reg = i;
+            r->derived.one_c_name = p->regs[i].name;
     derive_guards(r, p);
     derive_windows(r, p);
 }

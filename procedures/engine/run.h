@@ -186,7 +186,7 @@ struct run_record {    /* per group */
     uint8_t any;       /* 0: the next sample is the first of the act */
 };
 
-/* What a step ended with; valid right after the feed that has FX_STEP_END. */
+/* What a step ended with; valid right after the feed that has FX_STEP_END: an event has one end and one begin at most, and no row of a step after its end. */
 struct run_summary {
     step_id step;
     uint16_t cause;
@@ -214,7 +214,8 @@ struct run_derived {
     uint64_t guards_electrical;              /* not judged while the output is off */
     uint64_t used_chans;                     /* read by some expression */
     uint32_t guarded_groups;                 /* bit per group */
-    uint16_t cycler_group, one_c_reg;
+    uint16_t cycler_group;
+    text_id one_c_name;                      /* of the registers that change the base of C; PROG_NONE: there are none */
     nsec stale[STATION_CHANS_MAX];           /* per read channel */
     nsec group_stale[STATION_GROUPS_MAX], group_trip[STATION_GROUPS_MAX];
 };

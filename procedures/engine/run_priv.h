@@ -173,8 +173,7 @@ void want_rest_anew(struct feed *f);
 /* Sends the next set, or skips those that are there already. True: nothing is left and none is
  * under way. */
 bool want_pump(struct feed *f);
-bool want_check(const struct run *r, const struct program *p, chan_id chan, double value,
-                int direction);
+bool want_check(const struct program *p, chan_id chan, double value, int direction);
 void set_confirmed(struct feed *f);
 void set_bad(struct feed *f);
 void set_timer(struct feed *f);

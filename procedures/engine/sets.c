@@ -87,12 +87,10 @@ static bool in_window(const struct program *p, chan_id chan, double v, int direc
     return true;
 }
 
-bool want_check(const struct run *r, const struct program *p, chan_id chan, double value,
-                int direction)
+bool want_check(const struct program *p, chan_id chan, double value, int direction)
 {
     const struct station_chan *c = &p->station.chan[chan];
 
-    (void)r;
     return isfinite(value) && inside(value, c->min, c->max, slack(c)) &&
            in_window(p, chan, value, direction, slack(c));
 }
@@ -154,7 +152,7 @@ bool want_pump(struct feed *f)
     while (!r->token && r->want_at < r->n_want) {
         const struct run_want *w = &r->want[r->want_at];
 
-        if (!want_check(r, f->p, w->chan, w->value, direction_now(r, f->p))) {
+        if (!want_check(f->p, w->chan, w->value, direction_now(r, f->p))) {
             struct why why = WHY(CAUSE_SET_RANGE);
 
             why.chan = w->chan;
@@ -190,6 +188,16 @@ static void implied_edge(struct feed *f, chan_id chan)
         count_edge(r, f->e->stamp > r->at ? r->at : f->e->stamp, !off);
 }
 
+/* On a slow line a ramp shall not send its next step into the answer of the last: the polls want
+ * their turn. */
+static void ramp_rest(struct run *r, chan_id chan)
+{
+    for (size_t i = 0; i < RUN_RAMPS_MAX; i++)
+        if (r->ramp[i].active && r->ramp[i].chan == chan &&
+            r->ramp[i].tick_at < r->moment + RAMP_TICK / 2)
+            r->ramp[i].tick_at = r->moment + RAMP_TICK / 2;
+}
+
 void set_confirmed(struct feed *f)
 {
     struct run *r = f->r;
@@ -204,6 +212,7 @@ void set_confirmed(struct feed *f)
     r->written[w->chan] = w->value;
     if (!is_ramping(r, w->chan))
         r->setpoint[w->chan] = w->value;
+    ramp_rest(r, w->chan);
     r->token = 0;
     r->want_at++;
     implied_edge(f, w->chan);
@@ -215,11 +224,10 @@ void set_confirmed(struct feed *f)
         count_limit(r, -w->value, w->value);
 }
 
-static bool group_is_dead(const struct run *r, const struct program *p)
+static bool cycler_is_silent(const struct run *r)
 {
     uint16_t g = r->derived.cycler_group;
 
-    (void)p;
     return g != PROG_NONE &&
            (r->group_lost[g] || r->at - r->group_at[g] > r->derived.group_stale[g]);
 }
@@ -231,7 +239,7 @@ static void set_failed(struct feed *f, enum cause cause, chan_id chan, double va
 
     r->written[chan] = (double)NAN;
     if (r->state == RUN_PAUSED && is_cycler_set(f->p, chan) &&
-        (cause == CAUSE_INST_LOST || cause == CAUSE_SET_TIMEOUT) && group_is_dead(r, f->p)) {
+        (cause == CAUSE_INST_LOST || cause == CAUSE_SET_TIMEOUT) && cycler_is_silent(r)) {
         want_clear(r); /* the pause is about this instrument: it gets its second limit */
         r->rest_due = 1;
         return;
@@ -303,7 +311,7 @@ void ramp_start(struct feed *f, chan_id chan, double to, double per_s)
         if (!r->ramp[i].active)
             m = &r->ramp[i];
     per_s = fabs(per_s);
-    if (!m || !want_check(r, f->p, chan, to, 0) || !(per_s > 0.0) ||
+    if (!m || !want_check(f->p, chan, to, 0) || !(per_s > 0.0) ||
         isnan(from)) { /* from nowhere it would be a jump */
         struct why why = WHY(CAUSE_SET_RANGE);
 

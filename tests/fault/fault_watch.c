@@ -9,7 +9,7 @@
 /* Between the instrument's look and the stamp of its reply lie its thinking and the request's way. */
 #define OWN_SLACK_S 0.35
 
-void watch_begin(struct watch *w)
+void watch_begin(struct onlooker *w)
 {
     memset(w, 0, sizeof *w);
     w->faulty = INST_NONE;
@@ -18,7 +18,7 @@ void watch_begin(struct watch *w)
 
 void watch_say(void *ctx, const struct session *s, const char *level, const char *text)
 {
-    struct watch *w = ctx;
+    struct onlooker *w = ctx;
     size_t n = strlen(w->said);
     (void)s;
     if (strcmp(level, "step") == 0 || strcmp(level, "end") == 0) {
@@ -32,7 +32,7 @@ void watch_say(void *ctx, const struct session *s, const char *level, const char
 
 /* ---- The world against the samples ---------------------------------------------------------------------------------------------------------- */
 
-static void note_moment(struct watch *w, const struct session *s)
+static void note_moment(struct onlooker *w, const struct session *s)
 {
     const struct world *world = s->rig.world;
     const struct world_station *st = &world->station[0];
@@ -46,9 +46,8 @@ static void note_moment(struct watch *w, const struct session *s)
 }
 
 /* Which truth a channel shows, as its instrument counts. */
-static int truth_of(const struct bench_inst *in, const struct chan *c)
+static int truth_of(const struct chan *c)
 {
-    (void)in;
     if (strcmp(c->name, "voltage") == 0) {
         return TRUE_VOLTAGE;
     }
@@ -65,7 +64,7 @@ static int truth_of(const struct bench_inst *in, const struct chan *c)
 }
 
 /* Least and most that it was from `from` on, the moment before that included. */
-static void truth_between(const struct watch *w, enum truth t, nsec from, double *ret_lo, double *ret_hi)
+static void truth_between(const struct onlooker *w, enum truth t, nsec from, double *ret_lo, double *ret_hi)
 {
     *ret_lo = (double)INFINITY;
     *ret_hi = -(double)INFINITY;
@@ -79,14 +78,14 @@ static void truth_between(const struct watch *w, enum truth t, nsec from, double
     }
 }
 
-static void check_sample(const struct watch *w, const struct session *s, chan_id chan)
+static void check_sample(const struct onlooker *w, const struct session *s, chan_id chan)
 {
     const struct chan_map *map = &s->map->chan[chan];
     const struct bench_inst *in = &s->bench->inst[map->inst];
     const struct chan *c = &in->chans[map->chan];
     const struct run_chan *rc = &s->run->chan[chan];
     const struct station_chan *sc = &s->map->desc.chan[chan];
-    int t = truth_of(in, c);
+    int t = truth_of(c);
     double lo, hi;
     if (t < 0 || isnan(rc->value) || (map->inst == w->faulty && rc->at >= w->fault_at)) {
         return;
@@ -97,7 +96,7 @@ static void check_sample(const struct watch *w, const struct session *s, chan_id
     ck_assert_msg(value >= lo - may && value <= hi + may, "%s of %s at %.3f s is %.9g, the world was at %.9g .. %.9g (+-%.3g)", c->name, in->name, nsec_to_s(rc->at), value, lo, hi, may);
 }
 
-static void check_samples(struct watch *w, const struct session *s)
+static void check_samples(struct onlooker *w, const struct session *s)
 {
     const struct station_desc *d = &s->map->desc;
     for (uint16_t g = 0; g < d->n_groups; g++) {
@@ -114,7 +113,7 @@ static void check_samples(struct watch *w, const struct session *s)
 
 /* ---- What was set against what stands ------------------------------------------------------------------------------------------------------- */
 
-static void check_set(struct watch *w, const struct session *s, chan_id chan)
+static void check_set(struct onlooker *w, const struct session *s, chan_id chan)
 {
     if (chan == CHAN_NONE || isnan(s->run->written[chan])) {
         return;
@@ -129,12 +128,12 @@ static void check_set(struct watch *w, const struct session *s, chan_id chan)
     w->n_sets++;
 }
 
-static void check_sets(struct watch *w, const struct session *s)
+static void check_sets(struct onlooker *w, const struct session *s)
 {
     const struct prog_roles *o = &s->program->role;
     const struct run *r = s->run;
     bool sourcing = fabs(r->written[o->mode] - (double)CYCLER_VOLTAGE) < 0.5;
-    if (r->state != RUN_RUNNING || r->token != 0 || session_run_time(s) < w->sets_from || (w->fault_at && !w->sets_from && w->faulty == INST_NONE && session_run_time(s) < 0)) {
+    if (r->state != RUN_RUNNING || r->token != 0 || session_run_time(s) < w->sets_from) {
         return;
     }
     check_set(w, s, o->pressure_set);
@@ -146,7 +145,7 @@ static void check_sets(struct watch *w, const struct session *s)
 
 /* ---- States ----------------------------------------------------------------------------------------------------------------------------------- */
 
-static void note_state(struct watch *w, const struct session *s)
+static void note_state(struct onlooker *w, const struct session *s)
 {
     if (s->run->state == w->state) {
         return;
@@ -167,7 +166,7 @@ static void note_state(struct watch *w, const struct session *s)
 
 int watch_event(void *ctx, struct session *s)
 {
-    struct watch *w = ctx;
+    struct onlooker *w = ctx;
     const struct run *r = s->run;
     note_moment(w, s);
     check_samples(w, s);

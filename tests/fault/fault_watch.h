@@ -12,7 +12,7 @@ struct moment {
     double v[TRUTHS];
 };
 
-struct watch {
+struct onlooker {
     /* Set by the test. */
     double slack_s;      /* a reply may be as old as that */
     uint8_t faulty;      /* instrument whose own mind is ill from fault_at on: its samples may lie */
@@ -32,7 +32,7 @@ struct watch {
     char said[400];      /* the last things that were said */
 };
 
-void watch_begin(struct watch *w);
+void watch_begin(struct onlooker *w);
 /* For session_options: ctx is the watch. */
 int watch_event(void *ctx, struct session *s);
 void watch_say(void *ctx, const struct session *s, const char *level, const char *text);

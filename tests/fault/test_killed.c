@@ -222,6 +222,36 @@ static void teardown(void)
     munmap(told, sizeof *told);
 }
 
+/* The catalogue has it as ended, closed, and with the hash of the file that is there. */
+static void check_catalogue(const char *what, const char *lab, const char *file)
+{
+    char path[300], hex[65];
+    static uint8_t chunk[65536];
+    uint8_t digest[32];
+    struct sha256 h;
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    FILE *f = fopen(file, "rb");
+    ck_assert_ptr_nonnull(f);
+    sha256_init(&h);
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;) {
+        sha256_add(&h, chunk, n);
+    }
+    fclose(f);
+    sha256_end(&h, digest);
+    sha256_hex(digest, hex);
+    snprintf(path, sizeof path, "%s/lab.db", lab);
+    ck_assert_int_eq(sqlite3_open_v2(path, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "SELECT verdict, ended + closed, rows_sha256, file_sha256 FROM run ORDER BY number DESC LIMIT 1", -1, &st, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(st), SQLITE_ROW);
+    ck_assert_str_eq((const char *)sqlite3_column_text(st, 0), "tripped");
+    ck_assert_msg(sqlite3_column_int(st, 1) == 2, "%s: the catalogue does not know that it has ended", what);
+    ck_assert_str_eq((const char *)sqlite3_column_text(st, 2), plain.rows_sha256);
+    ck_assert_msg(strcmp((const char *)sqlite3_column_text(st, 3), hex) == 0, "%s: the catalogue has the hash of another file", what);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+}
+
 static void check_end(const char *what, const char *lab)
 {
     char path[300];
@@ -229,6 +259,7 @@ static void check_end(const char *what, const char *lab)
     char *dump = run_dump(path);
     dump_same(what, dump, plain_dump);
     free(dump);
+    check_catalogue(what, lab, path);
     if (told->events) { /* the last process worked to the end, and was not killed after it */
         ck_assert_uint_eq(told->events, plain.events);
         ck_assert_uint_eq(told->guard_evaluations, plain.guard_evaluations);
@@ -290,30 +321,62 @@ END_TEST
 
 /* ---- The edges ----------------------------------------------------------------------------------------------------------------------------- */
 
-/* Killed before anything was committed: the run is there and cannot be gone on with; a new one is like any other. */
-START_TEST(test_before_first_commit)
+/* How the newest run of the lab is not gone on with. */
+static void refused(const char *lab, const struct session_options *as, int code, const char *message)
 {
-    char lab[200];
-    sim_folder(lab, sizeof lab);
-    memset(told, 0, sizeof *told);
-    ck_assert(process(lab, &(struct place){.event = 5}));
-    ck_assert_int_eq(newest(lab), 1);
-    struct session_options opt = {0};
+    struct session_options opt = *as;
     struct session_input in;
     struct diag d;
     char text[2000];
     diag_init(&d);
     sim_input(&sim, &in);
-    in.resume = 1;
+    in.resume = newest(lab);
     ck_assert_int_eq(lab_open(lab, &opt.store, &d), 0);
-    ck_assert_int_eq(session_open(&sim.session, &in, &opt, &d), E_STATE);
+    ck_assert_int_eq(session_open(&sim.session, &in, &opt, &d), code);
     diag_format(&d, text, sizeof text, false);
-    ck_assert_msg(strstr(text, "nothing was committed yet: start anew") != NULL, "%s", text);
+    ck_assert_msg(strstr(text, message) != NULL, "%s", text);
     lab_close(opt.store);
+}
+
+/* The run is there and cannot be gone on with; a new one is like any other. */
+START_TEST(test_before_first_commit)
+{
+    char lab[200];
+    struct session_options opt;
+    eventful_options(&opt);
+    sim_folder(lab, sizeof lab);
+    memset(told, 0, sizeof *told);
+    ck_assert(process(lab, &(struct place){.event = 5}));
+    ck_assert_int_eq(newest(lab), 1);
+    refused(lab, &opt, E_STATE, "nothing was committed yet: start anew");
     ck_assert(!process(lab, &(struct place){0}));
     ck_assert_int_eq(newest(lab), 2);
     ck_assert_uint_eq(told->begun, 2);
     check_end("started anew", lab);
+    sim_remove(lab);
+}
+END_TEST
+
+/* Another bench or script would go on from a state that is not its own. */
+START_TEST(test_other_surroundings)
+{
+    char lab[200];
+    struct session_options opt;
+    struct conf_doc *bench = &sim.loaded.bench.doc;
+    eventful_options(&opt);
+    sim_folder(lab, sizeof lab);
+    memset(told, 0, sizeof *told);
+    ck_assert(process(lab, &(struct place){.event = plain.events / 2}));
+    opt.n_script--;
+    refused(lab, &opt, E_MISMATCH, "other faults and operator's words");
+    opt.n_script++;
+    bench->n--; /* as if its last line were another */
+    refused(lab, &opt, E_MISMATCH, "another bench");
+    bench->n++;
+    ck_assert(!process(lab, &(struct place){0}));
+    ck_assert_uint_eq(told->begun, 1);
+    ck_assert_uint_eq(told->resumed, 1);
+    check_end("refused, and gone on with", lab);
     sim_remove(lab);
 }
 END_TEST
@@ -341,6 +404,8 @@ END_TEST
 START_TEST(test_after_the_end)
 {
     char lab[200];
+    struct session_options opt;
+    eventful_options(&opt);
     sim_folder(lab, sizeof lab);
     memset(told, 0, sizeof *told);
     ck_assert(!process(lab, &(struct place){0}));
@@ -348,6 +413,7 @@ START_TEST(test_after_the_end)
     ck_assert(!process(lab, &(struct place){0}));
     ck_assert_uint_eq(told->resumed + told->begun, 0);
     check_end("gone on with after its end", lab);
+    refused(lab, &opt, E_STATE, "it has ended: tripped");
     sim_remove(lab);
 }
 END_TEST
@@ -363,6 +429,7 @@ int main(void)
     tcase_set_timeout(t, 900);
     tcase_add_unchecked_fixture(t, setup, teardown);
     tcase_add_test(t, test_before_first_commit);
+    tcase_add_test(t, test_other_surroundings);
     tcase_add_test(t, test_after_the_end);
     tcase_add_test(t, test_writes_at_the_edges);
     tcase_add_test(t, test_places);

@@ -129,12 +129,13 @@ END_TEST
 int main(void)
 {
     Suite *s = suite_create("resume");
-    TCase *t = tcase_create("decoded self");
-    tcase_set_timeout(t, 600);
-    tcase_add_test(t, test_eventful_is);
-    tcase_add_test(t, test_eventful);
-    tcase_add_test(t, test_formation);
-    suite_add_tcase(s, t);
+    TCase *eventful = tcase_create("eventful"), *formation = tcase_create("formation");
+    tcase_set_timeout(formation, 600);
+    tcase_add_test(eventful, test_eventful_is);
+    tcase_add_test(eventful, test_eventful);
+    tcase_add_test(formation, test_formation);
+    suite_add_tcase(s, eventful);
+    suite_add_tcase(s, formation);
     SRunner *r = srunner_create(s);
     srunner_set_fork_status(r, CK_NOFORK);
     srunner_run_all(r, CK_NORMAL);

@@ -211,6 +211,21 @@ static void copy_line(const struct edit_file *f, int line, char *buf, size_t siz
         buf[n++] = isprint((unsigned char)f->text[k]) ? f->text[k] : '?';
     }
     buf[n] = '\0';
+    char *comment = strstr(buf, " # ");
+    if (comment) {
+        *comment = '\0';
+    }
+}
+
+bool edit_has_word(const char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = strstr(text, word); p; p = strstr(p + 1, word)) {
+        if ((p == text || !word_char(p[-1])) && !word_char(p[n])) {
+            return true;
+        }
+    }
+    return false;
 }
 
 void edit_make(struct edit *ret, const struct edit_file *from, const char *name, uint64_t seed,
@@ -240,13 +255,12 @@ void edit_make(struct edit *ret, const struct edit_file *from, const char *name,
     ret->first = kind == EDIT_LINE_REMOVED && line > 1 ? line - 1 : line;
     bool two = kind == EDIT_LINE_DOUBLED || (kind == EDIT_BYTE && f->text[at] == '\n');
     ret->last = two ? line + 1 : line;
-    char was[130], is[130];
-    copy_line(from, line, was, sizeof was);
-    copy_line(f, line, is, sizeof is);
+    copy_line(from, line, ret->was, sizeof ret->was);
+    copy_line(f, line, ret->is, sizeof ret->is);
     const char *slash = strrchr(name, '/');
     snprintf(ret->what, sizeof ret->what, "seed %llu: %s:%d: %s: `%s` -> `%s`",
-             (unsigned long long)seed, slash ? slash + 1 : name, line, edit_kind_names[kind], was,
-             is);
+             (unsigned long long)seed, slash ? slash + 1 : name, line, edit_kind_names[kind],
+             ret->was, ret->is);
 }
 
 /* ---- Limits ------------------------------------------------------------------------------------

@@ -33,13 +33,17 @@ struct edit_file {
 struct edit {
     struct edit_file file;
     int kind;
-    int first, last; /* lines of the edited file in which the edit is */
-    char what[400];  /* "seed 12: demo.yaml:14: digit: `old line` -> `new line`" */
+    int first, last;        /* lines of the edited file in which the edit is */
+    char was[130], is[130]; /* the line, without its comment */
+    char what[400];         /* "seed 12: demo.yaml:14: digit: `old line` -> `new line`" */
 };
 
 /* The same edit for the same seed, for ever. */
 void edit_make(struct edit *ret, const struct edit_file *from, const char *name, uint64_t seed,
                int kind);
+
+#define EDIT_WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
+bool edit_has_word(const char *text, const char *word);
 
 /* Narrowest of article, bench and guards; SI. */
 struct edit_limits {

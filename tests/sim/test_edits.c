@@ -25,7 +25,7 @@ enum {
 };
 
 struct tally {
-    unsigned n, accepted, exact, near, same_file, other_file, nowhere;
+    unsigned n, accepted, exact, among, named, elsewhere, nowhere;
 };
 struct shared { /* between the test's processes */
     struct tally kind[EDIT_KINDS];
@@ -74,6 +74,28 @@ static void write_file(const char *path, const struct edit_file *e)
 /* ---- Refused ----------------------------------------------------------------------------------
  */
 
+/* Does the finding speak of something that stands in the line, as it was or is? */
+static bool names_line(const struct diag_finding *f, const char *line)
+{
+    static const char *const idle[] = {"the", "for", "and", "of", "to",  "at", "is",
+                                       "in",  "on",  "not", "or", "can", NULL};
+    for (size_t k = 0; line[k]; k += line[k] ? 1 : 0) {
+        size_t n = strspn(line + k, EDIT_WORD_CHARS);
+        bool counts = n < 40 && (n >= 2 || (n == 1 && line[k + n] == ':'));
+        char word[44];
+        snprintf(word, sizeof word, "%.*s", (int)(counts ? n : 0), line + k);
+        for (size_t i = 0; idle[i]; i++) {
+            counts = counts && strcmp(idle[i], word) != 0;
+        }
+        if (counts && (edit_has_word(f->text, word) || edit_has_word(f->hint, word) ||
+                       edit_has_word(f->source, word))) {
+            return true;
+        }
+        k += n > 0 ? n - 1 : 0;
+    }
+    return false;
+}
+
 static void judge_refusal(const struct edit *e, const char *path, const struct diag *d,
                           struct tally *t)
 {
@@ -91,17 +113,14 @@ static void judge_refusal(const struct edit *e, const char *path, const struct d
     bool own = strcmp(first->file, path) == 0;
     if (own && first->line >= e->first && first->line <= e->last) {
         t->exact++;
-    } else if (said) {
-        t->near++;
-    } else if (first->line == 0) {
-        t->nowhere++;
-        printf("no place: %s: %s\n", e->what, first->text);
-    } else if (own) {
-        t->same_file++;
-    } else {
-        t->other_file++;
+        return;
     }
-    if (getenv("BENCHCTL_SHOW") && !(own && first->line >= e->first && first->line <= e->last)) {
+    bool named = names_line(first, e->was) || names_line(first, e->is);
+    t->among += said;
+    t->named += !said && first->line > 0 && named;
+    t->elsewhere += !said && first->line > 0 && !named;
+    t->nowhere += !said && first->line == 0;
+    if (getenv("BENCHCTL_SHOW") || (!said && !(first->line > 0 && named))) {
         printf("%s\n    -> %s:%d: %s (%s)\n", e->what, own ? "" : first->file, first->line,
                first->text, first->hint);
     }
@@ -236,7 +255,9 @@ static void tapped_drive(void *world, uint16_t port, nsec now, const struct port
     double most_a = fmax(l->charge_a, l->discharge_a) * 1.001 + 20e-6;
     tap.drives++;
     if (p->kind == PORT_SOURCE && d->on) {
-        bool source_of_voltage = d->v_max - d->v_min < 1e-9;
+        /* Its off-state until it is told another one: 0 V, 105 uA. */
+        bool woke_up = fabs(d->v_max) < 1e-3 && d->i_max < 106e-6;
+        bool source_of_voltage = d->v_max - d->v_min < 1e-9 && !woke_up;
         expect_most(e, "wire: current", d->i_max, most_a);
         expect_most(e, "wire: current", -d->i_min, most_a);
         expect_most(e, "wire: voltage", d->v_max, l->v_hi * 1.001 + 5e-3);
@@ -415,24 +436,25 @@ static void add(struct tally *sum, const struct tally *t)
     sum->n += t->n;
     sum->accepted += t->accepted;
     sum->exact += t->exact;
-    sum->near += t->near;
-    sum->same_file += t->same_file;
-    sum->other_file += t->other_file;
+    sum->among += t->among;
+    sum->named += t->named;
+    sum->elsewhere += t->elsewhere;
     sum->nowhere += t->nowhere;
 }
 
 static void print_tally(const char *name, const struct tally *t)
 {
-    printf("%-13s %5u %8u %8u %6u %10u %11u %9u\n", name, t->n, t->n - t->accepted, t->exact,
-           t->near, t->same_file, t->other_file, t->nowhere);
+    printf("%-13s %5u %8u %8u %6u %9u %10u %9u\n", name, t->n, t->n - t->accepted, t->exact,
+           t->among, t->named, t->elsewhere, t->nowhere);
 }
 
-/* Where the file was edited, or at a place that shows the conflict. What is left out has no line of
- * its own: the first complaint about a removed line is at its table, its block or its use. */
+/* "at line": the first finding is at the edited line. "among": a later one is. "conflict": it is at
+ * another line of these files and speaks of what stands in the edited one. What was removed has no
+ * line of its own: its neighbours count, and most often the finding is where it is missed. */
 static int print_shares(void)
 {
     struct tally sum = {0}, slips = {0};
-    printf("edit          count  refused  at line  among  elsewhere  other file  no place\n");
+    printf("edit          count  refused  at line  among  conflict  elsewhere  no place\n");
     for (int k = 0; k < EDIT_KINDS; k++) {
         print_tally(edit_kind_names[k], &shared->kind[k]);
         add(&sum, &shared->kind[k]);
@@ -442,12 +464,15 @@ static int print_shares(void)
     }
     print_tally("all", &sum);
     unsigned refused = sum.n - sum.accepted, slipped = slips.n - slips.accepted;
-    double right = (double)slips.exact / (double)slipped;
-    printf("%u edits, %u refused (%.1f %%), of those but for removed lines %.1f %% at the edited "
-           "line; %u accepted, %u rehearsed, %u ended, %u drives looked at\n",
-           sum.n, refused, 100.0 * refused / sum.n, 100.0 * right, sum.accepted, shared->rehearsed,
-           shared->ended, shared->drives);
-    return sum.n == EDITS && sum.nowhere == 0 && right >= 0.85 && shared->rehearsed > 0 ? 0 : 1;
+    double at_line = (double)slips.exact / (double)slipped;
+    double right = (double)(sum.exact + sum.among + sum.named) / (double)refused;
+    printf("%u edits, %u refused (%.1f %%); at the edited line %.1f %% (but for removed lines), "
+           "there or at the line that conflicts %.1f %%\n%u accepted, %u rehearsed, %u of these "
+           "to their end, %u drives looked at\n",
+           sum.n, refused, 100.0 * refused / sum.n, 100.0 * at_line, 100.0 * right, sum.accepted,
+           shared->rehearsed, shared->ended, shared->drives);
+    bool good = sum.n == EDITS && sum.nowhere == 0 && at_line >= 0.9 && right >= 0.98;
+    return good && shared->rehearsed > 0 ? 0 : 1;
 }
 
 int main(void)

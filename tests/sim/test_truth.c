@@ -1,9 +1,9 @@
 /* test_truth.c - what benchctl counted against what really flowed, and the exponent of the contact
  * against the one of the model.
  *
- * One rehearsal of truth.yaml per seed. The seed draws offset, gain, noise and quantisation of every
- * instrument; the world's clock runs 100 ppm faster or slower than ours, which is never part of the
- * allowance. 20 seeds; 200 with BENCHCTL_LONG=1.
+ * One rehearsal of truth.yaml per seed. The seed draws offset, gain, noise and quantisation of
+ * every instrument; the world's clock runs 100 ppm faster or slower than ours, which is never part
+ * of the allowance. 20 seeds; 200 with BENCHCTL_LONG=1.
  *
  * Truth is taken from the world when an act's sets go out and when its end has been confirmed: at
  * both the cell is at rest, so that neither instant needs to be known better than to a second.
@@ -19,12 +19,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SEEDS_MAX = 200, PULSES_MAX = 16 };
+enum {
+    SEEDS_MAX = 200,
+    PULSES_MAX = 16
+};
 
-#define DRIFT     1e-4
-#define SHARE     0.95
-#define M_TRUE    0.67
-#define M_WITHIN  0.05
+#define DRIFT    1e-4
+#define SHARE    0.95
+#define M_TRUE   0.67
+#define M_WITHIN 0.05
 
 /* The SMU's accuracy over one year, of reading and absolute, from the fact sheet. Rest is a source
  * of 0 A on the 1 mA range. */
@@ -33,26 +36,34 @@ struct accuracy {
 };
 static const struct accuracy range_1ma = {2e-4, 200e-9}, range_10ma = {2e-4, 2.5e-6};
 
-enum kind { RUN_IN, RUN_OUT, CHARGES, TAILS, DISCHARGES, PULSES, KINDS };
-static const char *const kind_names[KINDS] = {"run, charge in", "run, charge out", "charges",
-                                              "CV tails", "discharges", "pulses of 10 s"};
+enum kind {
+    RUN_IN,
+    RUN_OUT,
+    CHARGES,
+    TAILS,
+    DISCHARGES,
+    PULSES,
+    KINDS
+};
+static const char *const kind_names[KINDS] = {
+    "run, charge in", "run, charge out", "charges", "CV tails", "discharges", "pulses of 10 s"};
 
 struct truth {
     double in_c, out_c;
 };
 
 struct probe {
-    struct accuracy charging;       /* of the range that the charging rate uses */
+    struct accuracy charging; /* of the range that the charging rate uses */
     bool entering, in_tail;
     bool running;
-    struct truth start;             /* of the run: until its first set the SMU drains the cell, as
-                                     * its hazard card says, and nobody can count that */
-    struct truth begin;             /* of the act */
+    struct truth start; /* of the run: until its first set the SMU drains the cell, as
+                         * its hazard card says, and nobody can count that */
+    struct truth begin; /* of the act */
     struct truth tail;
     double tail_counted_c;
     nsec tail_at;
     double allowed_in_c, allowed_out_c; /* of the run */
-    double worst[KINDS];            /* of this seed, in units of the allowance */
+    double worst[KINDS];                /* of this seed, in units of the allowance */
     unsigned n[KINDS];
     struct contact_point point[PULSES_MAX];
     size_t n_points;
@@ -282,7 +293,7 @@ END_TEST
  * SMU is allowed. Where the current stands still only the edges matter, and nothing may be left. */
 START_TEST(counted_without_errors)
 {
-    static const double most[KINDS] = {[RUN_IN] = 0.05, [RUN_OUT] = 1e-3, [CHARGES] = 0.1,
+    static const double most[KINDS] = {[RUN_IN] = 0.05, [RUN_OUT] = 1e-3,    [CHARGES] = 0.1,
                                        [TAILS] = 0.2,   [DISCHARGES] = 1e-3, [PULSES] = 1e-3};
     struct probe p;
 

@@ -1,5 +1,7 @@
 /* tests/unit/test_run_states.c - what stops a run or holds it: instruments, people, the store,
  * power; and every cell of the table. */
+#include "base/err.h"
+#include "base/str.h"
 #include "tests/support/run_rig.h"
 
 #include <check.h>
@@ -316,31 +318,31 @@ static void into(enum run_state s)
 
 /* The state each event leads to; S: the same. */
 #define S RUN_STATE_COUNT
+/* clang-format off */
 static const uint8_t leads_to[EV_KIND_COUNT][RUN_STATE_COUNT] = {
-  /*                   new         ready       armed       running     paused      safing  ended
-  recovering */
-    [EV_START] = {RUN_READY, S,          S,          S,              S,              S,         S, S         },
-    [EV_TIMER] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_SAMPLE] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_EDGE] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_SET_CONFIRMED] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_SET_MISMATCH] = {S,         S,          RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, S         },
-    [EV_SET_REFUSED] = {S,         S,          RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, S         },
-    [EV_SET_FAILED] = {S,         S,          RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, S         },
-    [EV_INST_LOST] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_INST_BACK] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_INST_ALARM] = {RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, RUN_SAFING},
-    [EV_INST_LOCAL] = {RUN_ENDED, RUN_ENDED,  RUN_SAFING, RUN_PAUSED,     S,              S,         S, RUN_SAFING},
-    [EV_INST_REBOOT] = {RUN_ENDED, RUN_ENDED,  RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, S         },
-    [EV_INST_WRONG] = {RUN_ENDED, RUN_ENDED,  RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, RUN_SAFING},
-    [EV_OPERATOR] = {RUN_ENDED, RUN_ENDED,  RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S,
-                  RUN_SAFING                                                                                 }, /* abort */
-    [EV_TRIP] = {RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING,     RUN_SAFING,     S,         S, RUN_SAFING},
-    [EV_SAFE_DONE] = {S,         S,          S,          S,              S,              RUN_ENDED, S, S         },
-    [EV_STORE_BEHIND] = {S,         S,          RUN_SAFING, RUN_PAUSED,     S,              S,         S, RUN_SAFING},
-    [EV_STORE_OK] = {S,         S,          S,          S,              S,              S,         S, S         },
-    [EV_RESUMED] = {S,         S,          RUN_READY,  RUN_RECOVERING, RUN_RECOVERING, S,         S, S         },
+    /* new, ready, armed, running, paused, safing, ended, recovering; of OPERATOR: abort */
+    [EV_START] = {RUN_READY, S, S, S, S, S, S, S},
+    [EV_TIMER] = {S, S, S, S, S, S, S, S},
+    [EV_SAMPLE] = {S, S, S, S, S, S, S, S},
+    [EV_EDGE] = {S, S, S, S, S, S, S, S},
+    [EV_SET_CONFIRMED] = {S, S, S, S, S, S, S, S},
+    [EV_SET_MISMATCH] = {S, S, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, S},
+    [EV_SET_REFUSED] = {S, S, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, S},
+    [EV_SET_FAILED] = {S, S, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, S},
+    [EV_INST_LOST] = {S, S, S, S, S, S, S, S},
+    [EV_INST_BACK] = {S, S, S, S, S, S, S, S},
+    [EV_INST_ALARM] = {RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, RUN_SAFING},
+    [EV_INST_LOCAL] = {RUN_ENDED, RUN_ENDED, RUN_SAFING, RUN_PAUSED, S, S, S, RUN_SAFING},
+    [EV_INST_REBOOT] = {RUN_ENDED, RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, S},
+    [EV_INST_WRONG] = {RUN_ENDED, RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, RUN_SAFING},
+    [EV_OPERATOR] = {RUN_ENDED, RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, RUN_SAFING},
+    [EV_TRIP] = {RUN_ENDED, RUN_SAFING, RUN_SAFING, RUN_SAFING, RUN_SAFING, S, S, RUN_SAFING},
+    [EV_SAFE_DONE] = {S, S, S, S, S, RUN_ENDED, S, S},
+    [EV_STORE_BEHIND] = {S, S, RUN_SAFING, RUN_PAUSED, S, S, S, RUN_SAFING},
+    [EV_STORE_OK] = {S, S, S, S, S, S, S, S},
+    [EV_RESUMED] = {S, S, RUN_READY, RUN_RECOVERING, RUN_RECOVERING, S, S, S},
 };
+/* clang-format on */
 
 START_TEST(test_every_cell)
 {
@@ -379,6 +381,40 @@ START_TEST(test_every_cell)
 }
 END_TEST
 
+/* docs/ENGINE.md prints the table: each cell that does something has its row there. */
+START_TEST(test_printed_table)
+{
+    const char *top = getenv("top_srcdir");
+    char path[512], row[400], *text = NULL, *place;
+    size_t n;
+
+    if (!top)
+        return;
+    ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/docs/ENGINE.md", top), 0);
+    if (file_read(path, 1 << 20, &text, &n) == E_NOENT)
+        return; /* a tree without its docs */
+    ck_assert_ptr_nonnull(text);
+    for (int s = 0; s < RUN_STATE_COUNT; s++) {
+        ck_assert_int_eq(str_fmt(row, sizeof(row), "### %s\n", run_state_name((enum run_state)s)),
+                         0);
+        place = strstr(text, row);
+        ck_assert_msg(place != NULL, "no heading %s", row);
+        for (int k = 0; k < EV_KIND_COUNT; k++) {
+            const char *said = run_transition((enum run_state)s, (enum event_kind)k);
+
+            if (strcmp(said, "-") == 0)
+                continue;
+            ck_assert_int_eq(
+                str_fmt(row, sizeof(row), "\n| %s | %s |\n", event_name((enum event_kind)k), said),
+                0);
+            ck_assert_msg(strstr(place, row) != NULL, "docs/ENGINE.md lacks in %s:%s",
+                          run_state_name((enum run_state)s), row);
+        }
+    }
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("run_states");
@@ -396,6 +432,7 @@ int main(void)
     tcase_add_test(t, test_store_and_pause_max);
     tcase_add_test(t, test_power_loss);
     tcase_add_test(t, test_every_cell);
+    tcase_add_test(t, test_printed_table);
     suite_add_tcase(s, t);
     r = srunner_create(s);
     srunner_set_fork_status(r, CK_NOFORK);
