@@ -212,8 +212,8 @@ static bool after_digit_comma(const struct builder *b, size_t at)
 {
     const char *text = b->source->doc->text;
 
-    return at > 1 && text[at - 1] == ',' && strchr("0123456789", text[at]) &&
-           text[at - 2] >= '0' && text[at - 2] <= '9';
+    return at > 1 && text[at - 1] == ',' && strchr("0123456789", text[at]) && text[at - 2] >= '0' &&
+           text[at - 2] <= '9';
 }
 
 static void refuse_null(struct builder *b, const struct scalar *sc)
@@ -390,6 +390,29 @@ static bool refuse_open_bracket(struct builder *b, int line)
     return true;
 }
 
+static size_t indent_of(const struct source *s, int line)
+{
+    return strspn(s->doc->text + s->line_start[line - 1], " ");
+}
+
+/* `key: text` with a table or a list below it: libfyaml complains about the first line below. */
+static bool refuse_text_and_table(struct builder *b, int line, const char *message)
+{
+    struct source *s = b->source;
+
+    if (!strstr(message, "inden") || s->n_spans == 0 || line < 1 || line > s->n_lines)
+        return false;
+    const struct span *last = &s->span[s->n_spans - 1];
+    int above = source_pos(s, last->from, last->to).line;
+
+    if (above >= line || s->doc->text[last->to] == ':' || indent_of(s, line) <= indent_of(s, above))
+        return false;
+    source_refuse(s, E_SYNTAX, last->from, last->to,
+                  "remove the text, or indent the next line less",
+                  "a text stands here, and more is indented below it");
+    return true;
+}
+
 /* What mostly lies behind libfyaml's words. */
 static const char *syntax_hint(const char *message)
 {
@@ -423,7 +446,8 @@ static void refuse_syntax(struct builder *b, struct fy_diag *diag)
     struct source *s = b->source;
     int line = e ? e->line : 0;
 
-    if (refuse_open_quote(b) || refuse_open_bracket(b, line))
+    if (refuse_open_quote(b) || refuse_open_bracket(b, line) ||
+        refuse_text_and_table(b, line, e && e->msg ? e->msg : ""))
         return;
     if (line < 1 || line > s->n_lines) {
         source_refuse(s, E_SYNTAX, b->seen > 0 ? b->seen - 1 : 0, b->seen, NULL,

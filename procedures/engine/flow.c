@@ -491,6 +491,9 @@ static void compile_step(struct comp *c, const struct conf_node *n)
     } else if (conf_get(n, "steps") && !verb_refused(head->key)) {
         unknown_step(c, head);
         compile_steps(c, conf_get(n, "steps"));
+    } else if (conf_get(n, "then") && !verb_find(head->key, &verb)) {
+        unknown_step(c, head); /* `if`, misspelt */
+        declare_hidden(c, conf_get(n, "then"));
     } else if (head->next) {
         FAIL(c, E_SYNTAX, &head->next->key_pos, "a step has one verb; '%s' is the second",
              head->next->key);

@@ -63,7 +63,7 @@ enum event_kind {
     EV_SET_REFUSED,
     EV_SET_FAILED,    /* no answer */
     EV_INST_LOST,     /* code: group; its channels go stale by their own limits */
-    EV_INST_BACK,
+    EV_INST_BACK,     /* what its set channels stand at is not trusted any more */
     EV_INST_ALARM,    /* code: group, value: the instrument's code */
     EV_INST_LOCAL,
     EV_INST_REBOOT,
