@@ -328,12 +328,14 @@ static void close_level(struct builder *b, struct fy_event *event)
 
 static void take_event(struct builder *b, struct fy_event *event)
 {
+    struct level *up = top(b);
+
     switch (event->type) {
     case FYET_SCALAR: add_scalar(b, event->scalar.value); break;
     case FYET_ALIAS: /* reported by what stands between the scalars; a place holder keeps keys and
                         values paired */
-        if (waits_for_key(b))
-            top(b)->key = "";
+        if (up && waits_for_key(b))
+            up->key = "";
         else
             attach(b, CONF_SCALAR, source_pos(b->source, b->seen, b->seen));
         break;

@@ -48,7 +48,7 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
         printf("   taper %s +- %s: visible", value_text(c->taper_a, DIMS_CURRENT, false, a, sizeof a), value_text(c->taper_accuracy_a, DIMS_CURRENT, false, b, sizeof b));
     }
     printf("\n");
-    if (isfinite(c->pressure_max_pa)) {
+    if (isfinite(c->pressure_max_pa) && c->pressure_max_pa > 0.0) { /* else no press is moved */
         printf("     pressure up to %s", value_text(c->pressure_max_pa, DIMS_PRESSURE, false, a, sizeof a));
         const struct bench_station *s = l->has_bench ? &l->bench.station[l->station] : NULL;
         if (s && s->regulator != INST_NONE) {

@@ -136,7 +136,8 @@ static int one(const struct args *a, const struct driver *d)
     if (d->hazard[0]) {
         printf("\nhazard card\n");
         for (size_t k = 0; k < ARRAY_LEN(cards); k++) {
-            printf("  %-14s %s\n", cards[k], d->hazard[k] ? d->hazard[k] : "-");
+            const char *said = d->hazard[k] ? d->hazard[k] : "-", *colon = strstr(said, ": ");
+            printf("  %-14s %s\n", cards[k], colon && colon - said < 16 ? colon + 2 : said);
         }
     }
     return EXIT_DONE;

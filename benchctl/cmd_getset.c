@@ -26,7 +26,12 @@ static int target(const struct args *a, const char *word, int *ret_inst, int *re
     *ret_inst = bench_find_inst(&bench, name);
     *ret_chan = -1;
     if (*ret_inst < 0) {
-        return cli_error(a, EXIT_USAGE, "bench `%s` has no instrument `%s`", bench.name, name);
+        const char *names[BENCH_INSTS_MAX + 1] = {0};
+        for (int k = 0; k < bench.n_insts; k++) {
+            names[k] = bench.inst[k].name;
+        }
+        const char *near = str_nearest(name, names);
+        return cli_error(a, EXIT_USAGE, "bench `%s` has no instrument `%s`%s%s%s", bench.name, name, near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
     }
     if (dot) {
         *ret_chan = inst_find_chan(&bench.inst[*ret_inst], dot + 1);
@@ -156,7 +161,7 @@ static int value_of(const struct args *a, const struct chan *chan, const char *t
         return EXIT_USAGE;
     }
     if (!dims_equal(q.dims, info->dims)) {
-        return cli_error(a, EXIT_USAGE, "%s is a %s: give it in %s", chan->name, info->word, info->si_unit);
+        return cli_error(a, EXIT_USAGE, "%s is a %s: give it in %s", chan->name, info->word, info->point ? "degC" : info->si_unit);
     }
     *ret = q.si;
     return 0;

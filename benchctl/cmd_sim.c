@@ -154,7 +154,9 @@ static int work(struct sim *sim, struct store *lab, const struct script *script)
         int e = show_run(a, session.number);
         code = code == EXIT_DONE ? e : code;
     } else if (!a->json) {
-        printf("%s: %s, %s %s\n", program_text(&loaded.program, loaded.program.name), verdict_text((enum verdict)session.s.verdict), cause_text((enum cause)session.s.cause), session.s.text);
+        const char *verdict = verdict_text((enum verdict)session.s.verdict), *cause = cause_text((enum cause)session.s.cause), *text = session.s.text;
+        bool said = strcmp(verdict, cause) == 0;
+        printf("%s: %s%s%s%s%s\n", program_text(&loaded.program, loaded.program.name), verdict, said ? "" : ", ", said ? "" : cause, text[0] ? ": " : "", text);
     }
     if (!a->json) {
         closing_lines(sim, &session);

@@ -77,25 +77,28 @@ void session_unsafe(struct session *s)
     }
 }
 
+void session_stored(struct session *s, int r, const char *why)
+{
+    if (r < 0 && !s->s.store_behind) {
+        struct event e = {.kind = EV_STORE_BEHIND, .chan = CHAN_NONE};
+        s->s.store_behind = 1;
+        session_queue(s, &e);
+        session_say(s, "error", "the run file cannot be written: %s", why);
+    }
+}
+
+static void stored(struct session *s, int r)
+{
+    session_stored(s, r, err_text(r));
+}
+
 void session_identity(struct session *s, uint8_t inst)
 {
     for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
         if (s->map->group_inst[g] == inst && s->opt.store && !s->s.stored_identity[g]) {
             s->s.stored_identity[g] = 1;
-            int r = store_identity(s->opt.store, g, s->rig.s.inst[inst].identity);
-            s->store_error = r < 0 ? r : s->store_error;
+            stored(s, store_identity(s->opt.store, g, s->rig.s.inst[inst].identity));
         }
-    }
-}
-
-/* The store said no: the run is told once, and goes on when the store can write again. */
-static void stored(struct session *s, int r)
-{
-    if (r < 0 && s->store_error == 0) {
-        s->store_error = r;
-        struct event e = {.kind = EV_STORE_BEHIND, .chan = CHAN_NONE};
-        session_queue(s, &e);
-        session_say(s, "error", "the run file cannot be written: %s", err_text(r));
     }
 }
 

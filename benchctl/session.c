@@ -485,18 +485,48 @@ static int one_instant(struct session *s, struct diag *reterr)
     return r == 0 ? drain_queue(s, reterr) : r;
 }
 
+/* What may be otherwise in a while: a disk is full or away, a reader is in the way. */
+static bool may_pass(int code)
+{
+    return code == E_FULL || code == E_IO || code == E_BUSY;
+}
+
+/* A commit that fails leaves the file as it was and the rows in memory: the run pauses, and it is tried again. */
+static int commit_failed(struct session *s, int code, const char *why, struct diag *reterr)
+{
+    if (!may_pass(code)) {
+        return diag_add(reterr, code, "%s", why);
+    }
+    session_stored(s, code, why);
+    s->commit_again = s->rig.s.now + COMMIT_AGAIN_S * NSEC_S;
+    return 0;
+}
+
 static int commit(struct session *s, struct diag *reterr)
 {
+    struct diag d;
+    diag_init(&d);
     int n = run_encode(s->run, s->program, s->state_buf, RUN_ENCODED_MAX);
     if (n < 0) {
         return diag_add(reterr, n, "the run's state does not fit its checkpoint");
     }
     snap_save(&s->snap, s->world_buf);
-    int r = store_commit(s->opt.store, s->state_buf, (size_t)n, s->world_buf, s->snap.total, reterr);
-    if (r == 0 && s->opt.after_commit && s->opt.after_commit(s->opt.ctx, s) != 0) {
-        return SESSION_STOPPED;
+    int r = store_commit(s->opt.store, s->state_buf, (size_t)n, s->world_buf, s->snap.total, &d);
+    if (r < 0) {
+        return commit_failed(s, r, d.n ? d.finding[d.n - 1].text : err_text(r), reterr);
     }
-    return r;
+    if (s->s.store_behind) {
+        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
+        s->s.store_behind = 0;
+        session_queue(s, &e);
+        session_say(s, "info", "the run file is written again");
+    }
+    return s->opt.after_commit && s->opt.after_commit(s->opt.ctx, s) != 0 ? SESSION_STOPPED : 0;
+}
+
+static bool commit_due(const struct session *s)
+{
+    return s->opt.store && store_pending(s->opt.store) >= s->opt.commit_rows && s->rig.s.now >= s->commit_again;
 }
 
 static int finish(struct session *s, struct diag *reterr)
@@ -509,6 +539,9 @@ static int finish(struct session *s, struct diag *reterr)
         .events = s->s.events, .guard_evaluations = s->run->guard_evaluations, .virtual_speed = NAN,
     };
     int r = store_end(s->opt.store, &end, s->rows_sha256, reterr);
+    if (may_pass(r)) {
+        diag_hint(reterr, "when it can be written again, go on from its last commit: --resume %lld", (long long)s->number);
+    }
     return r < 0 ? r : 1;
 }
 
@@ -528,7 +561,7 @@ int session_work(struct session *s, struct diag *reterr)
         if (s->opt.stop_at && s->s.started && session_run_time(s) >= s->opt.stop_at) {
             return 0;
         }
-        if (s->opt.store && store_pending(s->opt.store) >= s->opt.commit_rows) {
+        if (commit_due(s)) {
             r = commit(s, reterr);
             if (r == SESSION_STOPPED) {
                 return 0;

@@ -52,6 +52,7 @@ struct session_state {            /* flat: part of the snapshot */
     uint8_t n_queue;
     uint8_t verdict;
     uint8_t bench_down;           /* an instrument never answered */
+    uint8_t store_behind;         /* the run was told so */
     uint16_t cause;
     nsec start_at, ended_at, identify_until;
     uint32_t question;
@@ -79,7 +80,7 @@ struct session {
     struct store_table tables[STATION_GROUPS_MAX];
     char columns[STATION_GROUPS_MAX][GROUP_CHANS_MAX][CHAN_NAME_MAX];
     char rows_sha256[65];
-    int store_error;
+    nsec commit_again;            /* a commit failed: not before */
     uint64_t steps_of_loop;       /* progress counter */
 };
 

@@ -8,6 +8,7 @@
 #include <stdio.h>
 
 enum { SESSION_STOPPED = 1000 };
+enum { COMMIT_AGAIN_S = 60 };
 enum { WALK_NONE, WALK_SAFE, WALK_AFTER_END };
 /* A fixed date, so that two rehearsals give the same file: 2026-01-01 00:00 UTC. */
 #define VIRTUAL_WALL_START_S INT64_C(1767225600)
@@ -20,6 +21,8 @@ void session_say(const struct session *s, const char *level, const char *fmt, ..
 void session_blame(struct session *s, uint8_t inst, const char *fmt, ...) PRINTF(3, 4);
 /* What the safe sequence could not do is part of the closing line. */
 void session_unsafe(struct session *s);
+/* The store said no (r < 0): the run is told once, until it can write again. */
+void session_stored(struct session *s, int r, const char *why);
 void session_identity(struct session *s, uint8_t inst);
 
 #endif

@@ -224,6 +224,21 @@ static const char *example_unit(struct type t)
     return NULL;
 }
 
+/* The unit of a single number; NULL when this is anything else. */
+static const char *given_unit(const struct src *s, const struct node *x, size_t digits,
+                              size_t *ret_n)
+{
+    size_t at = x->at + digits, end = x->at + x->n;
+
+    while (digits > 0 && at < end && s->text[at] == ' ')
+        at++;
+    *ret_n = end > at ? end - at : 0;
+    if (x->op != INSN_CONST || digits == 0 || *ret_n == 0 || *ret_n > 24 ||
+        strcspn(s->text + at, " +-*()<>=") < *ret_n)
+        return NULL;
+    return s->text + at;
+}
+
 bool type_want(struct comp *c, const struct src *s, int root, struct type want, const char *what)
 {
     const struct node *x = &c->node[root];
@@ -235,13 +250,20 @@ bool type_want(struct comp *c, const struct src *s, int root, struct type want, 
     if (!want.boolean && !x->t.boolean && !x->t.words && !x->t.text &&
         dims_equal(x->t.dims, want.dims) && x->t.point == want.point)
         return true;
-    FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is %s, but this is %s", what,
-         type_name(&want, a, sizeof(a)), type_name(&x->t, b, sizeof(b)));
-    size_t digits = x->at < s->n ? strspn(s->text + x->at, "-.0123456789") : 0;
-    const char *unit = example_unit(want);
+    const char *unit = example_unit(want), *number = s->text + x->at;
+    size_t digits = x->at < s->n ? strspn(number, "-.0123456789") : 0, n_given;
+    const char *given = given_unit(s, x, digits, &n_given);
 
+    if (given && !want.boolean)
+        FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is given in %.*s", what, (int)n_given,
+             given);
+    else
+        FAIL(c, E_UNIT, src_pos(s, x->at, x->n, &pos), "%s is %s, but this is %s", what,
+             type_name(&want, a, sizeof(a)), type_name(&x->t, b, sizeof(b)));
     if (digits > 0 && digits < 24 && unit && x->op == INSN_CONST && x->n < 40)
-        HINT(c, "did you mean %.*s %s?", (int)digits, s->text + x->at, unit);
+        HINT(c, "did you mean %.*s %s?", (int)digits, number, unit);
+    else if (given && !want.boolean)
+        HINT(c, "it is %s", type_name(&want, a, sizeof(a)));
     return false;
 }
 

@@ -350,6 +350,10 @@ void compile_ask(struct comp *c, const struct conf_node *n)
         struct src name = src_value(save);
 
         q.save = reg_target(c, &name, t);
+    } else if (save) {
+        FAIL(c, E_SYNTAX, &save->pos, "an answer is saved in one register");
+        HINT(c, "written `save: NAME`");
+        declare_hidden(c, n);
     }
     i = TABLE_ADD(c, questions, TABLE_MAX);
     c->p->questions[i] = q;

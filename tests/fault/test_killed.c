@@ -2,6 +2,7 @@
  *
  * A chain is one run whose process is killed again and again: after some event, after some commit, or in the middle of a write to a file (half of it is written then). Children are
  * killed for good, by SIGKILL. What was not committed is lost with them and happens again. This says nothing about power cuts: what was written is in the page cache.
+ * A disk that is full for a while is here as well, since it is the same hook.
  */
 #include "tests/support/eventful.h"
 
@@ -27,10 +28,11 @@ static struct sim_case sim;
 struct place {
     uint64_t event;         /* after the event that is this one or a later one; 0: no */
     unsigned commit, write; /* after so many commits, in the write of this number; 0: no */
+    unsigned full, n_full;  /* it lives, but so many writes from this one on find no room */
 };
 static struct place place;  /* of this process */
 static struct {
-    unsigned commits, writes;
+    unsigned commits, writes, end_writes;
 } so_far;
 
 static void die(void)
@@ -55,6 +57,7 @@ static int after_commit(void *ctx, struct session *s)
     if (++so_far.commits == place.commit) {
         die();
     }
+    so_far.end_writes = so_far.writes;
     return 0;
 }
 
@@ -65,6 +68,10 @@ static ssize_t dying_write(int fd, const void *p, size_t n, off_t at)
         ssize_t r = pwrite(fd, p, n / 2, at);
         (void)r;
         die();
+    }
+    if (place.full && so_far.writes >= place.full && so_far.writes < place.full + place.n_full) {
+        errno = ENOSPC;
+        return -1;
     }
     return pwrite(fd, p, n, at);
 }
@@ -80,13 +87,13 @@ static void watch_writes(void)
 
 /* ---- One process ------------------------------------------------------------------------------------------------------------------- */
 
-enum { CHILD_ENDED = 0, CHILD_WAS_ENDED = 1, CHILD_WRONG = 2 };
+enum { CHILD_ENDED = 0, CHILD_WAS_ENDED = 1, CHILD_WRONG = 2, CHILD_KILLED = 3 };
 struct told { /* by the children, in shared memory */
     uint64_t hash, events, guard_evaluations;
     char rows_sha256[65];
     int exit_code;
     unsigned begun, resumed; /* sessions that began anew, that went on */
-    unsigned writes;
+    unsigned writes, end_writes; /* in all; when the last commit was made */
 };
 static struct told *told;
 
@@ -162,11 +169,12 @@ static int work(const char *lab)
     }
     lab_close(opt.store);
     told->writes = so_far.writes;
+    told->end_writes = so_far.end_writes;
     return r;
 }
 
-/* True: it was killed. */
-static bool process(const char *lab, const struct place *where)
+/* How it ended: CHILD_..., or that it was killed. */
+static int process_status(const char *lab, const struct place *where)
 {
     int status;
     fflush(NULL);
@@ -182,10 +190,18 @@ static bool process(const char *lab, const struct place *where)
     }
     if (WIFSIGNALED(status)) {
         ck_assert_int_eq(WTERMSIG(status), SIGKILL);
-        return true;
+        return CHILD_KILLED;
     }
-    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) != CHILD_WRONG, "the child said no (status %d)", status);
-    return false;
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+/* True: it was killed; else it has ended, or had before. */
+static bool process(const char *lab, const struct place *where)
+{
+    int status = process_status(lab, where);
+    ck_assert_msg(status == CHILD_ENDED || status == CHILD_WAS_ENDED || status == CHILD_KILLED, "the child said no (%d)", status);
+    return status == CHILD_KILLED;
 }
 
 /* ---- The undisturbed one ------------------------------------------------------------------------------------------------------------- */
@@ -401,6 +417,62 @@ START_TEST(test_writes_at_the_edges)
 }
 END_TEST
 
+/* The rows of a table in a dump, and their length. */
+static size_t rows_of(const char *dump, const char *table, const char **ret)
+{
+    char head[40];
+    snprintf(head, sizeof head, "\n%s|r", table);
+    const char *at = strstr(dump, head);
+    ck_assert_ptr_nonnull(at);
+    *ret = ++at;
+    while (strncmp(at, head + 1, strlen(head + 1)) == 0) {
+        at += strcspn(at, "\n") + 1;
+    }
+    return (size_t)(at - *ret);
+}
+
+/* A disk that is full for a while: the run pauses, nothing that was measured is lost, and it goes on by itself. */
+START_TEST(test_full_for_a_while)
+{
+    enum { TRIES = 4 };
+    static const char *const tables[] = {"cycler", "press", "chamber"};
+    char lab[200], path[300];
+    sim_folder(lab, sizeof lab);
+    memset(told, 0, sizeof *told);
+    ck_assert(!process(lab, &(struct place){.full = plain.writes / 2, .n_full = TRIES}));
+    ck_assert_int_eq(told->exit_code, EXIT_TRIP); /* by the last squeeze, as ever */
+    run_path(path, sizeof path, lab, 1);
+    char *dump = run_dump(path);
+    ck_assert_ptr_nonnull(strstr(dump, "|tstore behind|"));
+    ck_assert_ptr_nonnull(strstr(dump, "|tstore ok|"));
+    for (size_t k = 0; k < ARRAY_LEN(tables); k++) { /* the same to the pause, and more rows after it */
+        const char *is, *expected;
+        size_t n = rows_of(dump, tables[k], &is), m = rows_of(plain_dump, tables[k], &expected), same = 0;
+        while (same < n && same < m && is[same] == expected[same]) {
+            same++;
+        }
+        ck_assert_uint_gt(same, m / 3);
+        ck_assert_uint_gt(n, m);
+    }
+    free(dump);
+    sim_remove(lab);
+}
+END_TEST
+
+/* Full at the very end: it is said, and the run is gone on with from its last commit. */
+START_TEST(test_full_at_the_end)
+{
+    char lab[200];
+    sim_folder(lab, sizeof lab);
+    memset(told, 0, sizeof *told);
+    ck_assert_int_eq(process_status(lab, &(struct place){.full = plain.end_writes + 1, .n_full = 1000000}), CHILD_WRONG);
+    ck_assert(!process(lab, &(struct place){0}));
+    ck_assert_uint_eq(told->resumed, 1);
+    check_end("gone on with when there was room again", lab);
+    sim_remove(lab);
+}
+END_TEST
+
 START_TEST(test_after_the_end)
 {
     char lab[200];
@@ -431,6 +503,8 @@ int main(void)
     tcase_add_test(t, test_before_first_commit);
     tcase_add_test(t, test_other_surroundings);
     tcase_add_test(t, test_after_the_end);
+    tcase_add_test(t, test_full_for_a_while);
+    tcase_add_test(t, test_full_at_the_end);
     tcase_add_test(t, test_writes_at_the_edges);
     tcase_add_test(t, test_places);
     suite_add_tcase(s, t);

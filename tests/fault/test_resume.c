@@ -12,7 +12,7 @@ static struct sim_case sim;
 static uint8_t buf[RUN_ENCODED_MAX], again[RUN_ENCODED_MAX];
 
 struct disturbed {
-    uint64_t times;
+    uint64_t times, compare_every; /* replaced at each event; the bytes of its next encoding looked at every so often */
     int largest;
 };
 
@@ -32,8 +32,10 @@ static int replace(void *ctx, struct session *s)
         diag_format(&diag, text, sizeof text, false);
         ck_abort_msg("after event %llu in state %s: %s", (unsigned long long)s->s.events, run_state_name(s->run->state), text);
     }
-    ck_assert_int_eq(run_encode(&fresh, s->program, again, sizeof again), n);
-    ck_assert_mem_eq(again, buf, (size_t)n);
+    if (d->times % d->compare_every == 0) {
+        ck_assert_int_eq(run_encode(&fresh, s->program, again, sizeof again), n);
+        ck_assert_mem_eq(again, buf, (size_t)n);
+    }
     *s->run = fresh;
     d->times++;
     d->largest = n > d->largest ? n : d->largest;
@@ -63,10 +65,10 @@ static void run_once(struct session_options opt, struct run_end *ret)
     sim_remove(lab);
 }
 
-static void compare(const char *what, const struct session_options *opt, int exit_code)
+static void compare(const char *what, const struct session_options *opt, uint64_t compare_every, int exit_code)
 {
     struct run_end plain, other;
-    struct disturbed d = {0};
+    struct disturbed d = {.compare_every = compare_every};
     struct session_options disturbed = *opt;
     disturbed.after_event = replace;
     disturbed.ctx = &d;
@@ -93,7 +95,7 @@ START_TEST(test_formation)
     bool whole = getenv("BENCHCTL_LONG") != NULL;
     struct session_options opt = {0};
     sim_load(&sim, "benches/demo.yaml", "procedures/assb/formation.yaml", "articles/ASSB-017.yaml", whole ? NULL : quick);
-    compare(whole ? "formation" : "shortened formation", &opt, EXIT_DONE);
+    compare(whole ? "formation" : "shortened formation", &opt, whole ? 1 : 16, EXIT_DONE);
     cli_unload(&sim.loaded);
 }
 END_TEST
@@ -103,7 +105,7 @@ START_TEST(test_eventful)
     struct session_options opt;
     eventful_load(&sim);
     eventful_options(&opt);
-    compare("eventful", &opt, EXIT_TRIP);
+    compare("eventful", &opt, 1, EXIT_TRIP);
     cli_unload(&sim.loaded);
 }
 END_TEST
@@ -111,7 +113,7 @@ END_TEST
 /* The procedure is only worth its name while all of it happens. */
 START_TEST(test_eventful_is)
 {
-    static const char *const expected[] = {"|tpaused", "|tsafing", "|tit warms up", "|tnearly full", "left in turn 3", "stopped in mid-step", "|tstop_when", "|tr_10", "|tpressed", "guard, too high"};
+    static const char *const expected[] = {"|tpaused", "|tsafing", "|tinstrument lost", "|tinstrument back", "|tvalue does not move", "|tit warms up", "|tnearly full", "left in turn 3", "stopped in mid-step", "|tstop_when", "|tr_10", "|tpressed", "guard, too high"};
     struct session_options opt;
     struct run_end end;
     eventful_load(&sim);

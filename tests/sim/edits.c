@@ -228,6 +228,15 @@ bool edit_has_word(const char *text, const char *word)
     return false;
 }
 
+static void describe(struct edit *ret, const struct edit_file *from, const char *name, int line)
+{
+    const char *slash = strrchr(name, '/');
+    copy_line(from, line, ret->was, sizeof ret->was);
+    copy_line(&ret->file, line, ret->is, sizeof ret->is);
+    snprintf(ret->what, sizeof ret->what, "%s:%d: `%s` -> `%s`", slash ? slash + 1 : name, line,
+             ret->was, ret->is);
+}
+
 void edit_make(struct edit *ret, const struct edit_file *from, const char *name, uint64_t seed,
                int kind)
 {
@@ -255,12 +264,24 @@ void edit_make(struct edit *ret, const struct edit_file *from, const char *name,
     ret->first = kind == EDIT_LINE_REMOVED && line > 1 ? line - 1 : line;
     bool two = kind == EDIT_LINE_DOUBLED || (kind == EDIT_BYTE && f->text[at] == '\n');
     ret->last = two ? line + 1 : line;
-    copy_line(from, line, ret->was, sizeof ret->was);
-    copy_line(f, line, ret->is, sizeof ret->is);
-    const char *slash = strrchr(name, '/');
-    snprintf(ret->what, sizeof ret->what, "seed %llu: %s:%d: %s: `%s` -> `%s`",
-             (unsigned long long)seed, slash ? slash + 1 : name, line, edit_kind_names[kind],
-             ret->was, ret->is);
+    describe(ret, from, name, line);
+    size_t n = strlen(ret->what);
+    snprintf(ret->what + n, sizeof ret->what - n, " (seed %llu, %s)", (unsigned long long)seed,
+             edit_kind_names[kind]);
+}
+
+void edit_put(struct edit *ret, const struct edit_file *from, const char *name, const char *old,
+              const char *by)
+{
+    const char *at = strstr(from->text, old);
+    if (!at || strstr(at + 1, old)) {
+        abort();
+    }
+    ret->file = *from;
+    ret->kind = 0;
+    splice(&ret->file, (size_t)(at - from->text), strlen(old), by, strlen(by));
+    ret->first = ret->last = line_at(from, (size_t)(at - from->text));
+    describe(ret, from, name, ret->first);
 }
 
 /* ---- Limits ------------------------------------------------------------------------------------

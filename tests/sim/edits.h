@@ -35,12 +35,16 @@ struct edit {
     int kind;
     int first, last;        /* lines of the edited file in which the edit is */
     char was[130], is[130]; /* the line, without its comment */
-    char what[400];         /* "seed 12: demo.yaml:14: digit: `old line` -> `new line`" */
+    char what[400];         /* "demo.yaml:14: `old line` -> `new line`" */
 };
 
 /* The same edit for the same seed, for ever. */
 void edit_make(struct edit *ret, const struct edit_file *from, const char *name, uint64_t seed,
                int kind);
+
+/* One text replaced by another, by hand. */
+void edit_put(struct edit *ret, const struct edit_file *from, const char *name, const char *old,
+              const char *by);
 
 #define EDIT_WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_"
 bool edit_has_word(const char *text, const char *word);

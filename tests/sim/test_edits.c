@@ -122,7 +122,7 @@ static void judge_refusal(const struct edit *e, const char *path, const struct d
     t->named += !said && first->line > 0 && named;
     t->elsewhere += !said && first->line > 0 && !named;
     t->nowhere += !said && first->line == 0;
-    if (getenv("BENCHCTL_SHOW") || (!said && !(first->line > 0 && named))) {
+    if (getenv("BENCHCTL_SHOW") || (!said && !(first->line > 0 && named) && t->n > 1)) {
         printf("%s\n    -> %s:%d: %s (%s)\n", e->what, own ? "" : first->file, first->line,
                first->text, first->hint);
     }
@@ -337,50 +337,97 @@ static void rehearse(const struct edit *e, const struct edit_limits *l, uint64_t
 
 static char folder[300];
 
-static void one_edit(int seed)
+/* Judge one edited file among the shipped ones; true: it was accepted. */
+static bool judge(const struct edit *e, int file, int procedure, uint64_t seed, bool rehearsed,
+                  struct tally *t)
 {
-    static struct edit e;
     static struct edit_limits limits;
+    const struct loaded *l = &sim.loaded;
     char path[400];
-    int file = seed % EDIT_FILES, procedure = file < PROCEDURES ? file : seed / 40 % PROCEDURES;
-    edit_make(&e, &originals[file], paths[file], first_seed + (uint64_t)seed,
-              seed / EDIT_FILES % EDIT_KINDS);
     snprintf(path, sizeof path, "%s/%s", folder, strrchr(paths[file], '/') + 1);
-    write_file(path, &e.file);
+    write_file(path, &e->file);
     alarm(60); /* a file that hangs the compiler is a failure, not a long test */
     int r = sim_try_load(&sim, file == FILE_BENCH ? path : paths[FILE_BENCH],
                          file < PROCEDURES ? path : paths[procedure],
                          file == FILE_ARTICLE ? path : paths[FILE_ARTICLE], NULL);
-    struct tally *t = &shared->kind[e.kind];
     t->n++;
     if (r < 0) {
-        judge_refusal(&e, path, &sim.diag, t);
+        judge_refusal(e, path, &sim.diag, t);
     } else {
         struct check_report report;
-        const struct loaded *l = &sim.loaded;
         t->accepted++;
-        check_nothing_lost(&e, file == FILE_BENCH     ? &l->bench.doc
-                               : file == FILE_ARTICLE ? &l->article.doc
-                                                      : &l->procedure);
+        check_nothing_lost(e, file == FILE_BENCH     ? &l->bench.doc
+                              : file == FILE_ARTICLE ? &l->article.doc
+                                                     : &l->procedure);
         ck_assert_int_eq(program_check(&l->program, &report, &sim.diag), 0);
         edit_limits_read(&limits, l->article.doc.root, l->bench.doc.root, l->procedure.root);
-        ck_assert_msg(limits.unread[0] == '\0', "%s: accepted, but what is `%s`?", e.what,
+        ck_assert_msg(limits.unread[0] == '\0', "%s: accepted, but what is `%s`?", e->what,
                       limits.unread);
-        check_proof(&e, &limits, &report);
-        if (all_rehearsed || t->accepted % 12 == 1) {
-            rehearse(&e, &limits, (uint64_t)seed);
+        check_proof(e, &limits, &report);
+        if (rehearsed || all_rehearsed || t->accepted % 12 == 1) {
+            rehearse(e, &limits, seed);
         }
     }
     alarm(0);
     cli_unload(&sim.loaded);
     unlink(path);
+    return r == 0;
 }
 
 START_TEST(edits)
 {
+    static struct edit e;
     for (int k = 0; k < BATCH; k++) {
-        one_edit(_i * BATCH + k);
+        int n = _i * BATCH + k, file = n % EDIT_FILES;
+        int procedure = file < PROCEDURES ? file : n / 40 % PROCEDURES;
+        uint64_t seed = first_seed + (uint64_t)n;
+        edit_make(&e, &originals[file], paths[file], seed, n / EDIT_FILES % EDIT_KINDS);
+        judge(&e, file, procedure, seed, false, &shared->kind[e.kind]);
     }
+}
+END_TEST
+
+/* Limits moved by hand, with the formation: each side of each limit, just too narrow and just wide
+ * enough; and a line that YAML would cut. */
+static const struct {
+    int file;
+    bool accepted;
+    const char *old, *new;
+} by_hand[] = {
+    {FILE_ARTICLE, false, "pressure: 0 MPa .. 10 MPa",         "pressure: 0 MPa .. 4.9 MPa"      },
+    {FILE_ARTICLE, true,  "pressure: 0 MPa .. 10 MPa",         "pressure: 0 MPa .. 5.1 MPa"      },
+    {FILE_ARTICLE, false, "pressure: 0 MPa .. 10 MPa",         "pressure: 0.1 MPa .. 10 MPa"     },
+    {FILE_ARTICLE, false, "charge_current: .. 6 mA",           "charge_current: .. 0.95 mA"      },
+    {FILE_ARTICLE, true,  "charge_current: .. 6 mA",           "charge_current: .. 0.97 mA"      },
+    {FILE_ARTICLE, false, "discharge_current: .. 12 mA",       "discharge_current: .. 4.7 mA"    },
+    {FILE_ARTICLE, true,  "discharge_current: .. 12 mA",       "discharge_current: .. 4.9 mA"    },
+    {FILE_ARTICLE, false, "voltage: 2.0 V .. 4.4 V",           "voltage: 2.0 V .. 4.2 V"         },
+    {FILE_ARTICLE, false, "voltage: 2.0 V .. 4.4 V",           "voltage: 2.6 V .. 4.4 V"         },
+    {FILE_ARTICLE, true,  "voltage: 2.0 V .. 4.4 V",           "voltage: 2.1 V .. 4.31 V"        },
+    {FILE_BENCH,   false, "current: -50 mA .. 50 mA",          "current: -50 mA .. 0.95 mA"      },
+    {FILE_BENCH,   false, "current: -50 mA .. 50 mA",          "current: -4.7 mA .. 50 mA"       },
+    {FILE_BENCH,   false, "voltage: -1 V .. 5 V",              "voltage: -1 V .. 4.2 V"          },
+    {FILE_BENCH,   false, "voltage: -1 V .. 5 V",              "voltage: 2.6 V .. 5 V"           },
+    {FILE_BENCH,   false, "pressure: 0 psi .. 120 psi",        "pressure: 0 psi .. 45 psi"       },
+    {FILE_BENCH,   false, "piston: 63 mm",                     "piston: 36 mm"                   },
+    {FILE_BENCH,   false, "temperature: -20 degC .. 120 degC", "temperature: -20 degC .. 59 degC"},
+    {FILE_BENCH,   false, "chamber.temperature: .. 100 degC",  "chamber.temperature: .. 59 degC" },
+    {FILE_BENCH,   false, "press.pressure: .. 12 MPa",         "press.pressure: .. 4.9 MPa"      },
+    {0,            false, "cell.voltage: 2.0 V .. 4.4 V",      "cell.voltage: 2.0 V .. 4.2 V"    },
+    {0,            false, "- rest: {for: 1 h}",                "- rest: {for: 1 h} #2"           },
+    {0,            false, "- rest: {for: 1 h}",                "- rest: {for: 1 h}# 2"           },
+    {0,            true,  "- rest: {for: 1 h}",                "- rest: {for: 1 h} # 2"          },
+};
+
+START_TEST(edits_by_hand)
+{
+    static struct edit e;
+    struct tally t = {0};
+    int file = by_hand[_i].file;
+    edit_put(&e, &originals[file], paths[file], by_hand[_i].old, by_hand[_i].new);
+    bool accepted = judge(&e, file, 0, 1, true, &t);
+    ck_assert_msg(accepted == by_hand[_i].accepted, "%s: %s", e.what,
+                  accepted ? "accepted" : "refused");
 }
 END_TEST
 
@@ -500,6 +547,7 @@ int main(void)
     TCase *t = tcase_create("edits");
     tcase_set_timeout(t, 600);
     tcase_add_loop_test(t, untouched, 0, PROCEDURES);
+    tcase_add_loop_test(t, edits_by_hand, 0, (int)(sizeof by_hand / sizeof by_hand[0]));
     tcase_add_loop_test(t, edits, 0, EDITS / BATCH);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);

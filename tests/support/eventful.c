@@ -7,10 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct script_item words[] = {
-    {.at = 780 * NSEC_S, .kind = SCRIPT_OPERATOR, .what = OP_PAUSE,  .on = true},
-    {.at = 900 * NSEC_S, .kind = SCRIPT_OPERATOR, .what = OP_RESUME, .on = true},
-};
+static struct script script;
 
 static int say_yes(void *ctx, const struct session *s, const struct question *q, double *ret_value)
 {
@@ -23,12 +20,17 @@ static int say_yes(void *ctx, const struct session *s, const struct question *q,
 
 void eventful_load(struct sim_case *c)
 {
+    static const char *const faults[] = {"air sensor-open at 90 s for 10 s", "cell_force stuck at 190 s for 40 s", "oven lost 5 replies at 6 min"};
+    static const char *const words[] = {"resume at 110 s", "resume at 250 s", "resume at 7 min", "pause at 18 min", "resume at 20 min"};
     sim_load(c, "benches/demo.yaml", "tests/fault/eventful.yaml", "articles/ASSB-017.yaml", NULL);
+    script = (struct script){0};
+    ck_assert_int_eq(script_faults(&script, &c->loaded.bench, faults, ARRAY_LEN(faults), &c->diag), 0);
+    ck_assert_int_eq(script_operator(&script, words, ARRAY_LEN(words), &c->diag), 0);
 }
 
 void eventful_options(struct session_options *ret)
 {
-    *ret = (struct session_options){.script = words, .n_script = ARRAY_LEN(words), .answer = say_yes};
+    *ret = (struct session_options){.script = script.item, .n_script = script.n, .answer = say_yes};
 }
 
 /* ---- Dumps ---------------------------------------------------------------------------------------------------------------------- */

@@ -4,8 +4,9 @@
 
 #include "tests/support/sim.h"
 
-/* Pause in mid-charge, resume, and yes to the question; the rest is the procedure's. */
+/* With a script: a sensor that is open, one that is stuck, an instrument that is lost and back, a pause by the operator in mid-act, and resume after each. */
 void eventful_load(struct sim_case *c);
+/* For the case that was loaded last: its script, and yes to the question. */
 void eventful_options(struct session_options *ret);
 
 /* Schema and every cell of every table of a run file, with its type and exact bits; heap. The number of the run is left out: a run that is started anew gets

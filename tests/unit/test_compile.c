@@ -552,13 +552,12 @@ START_TEST(acts_are_refused)
               3, 42, 14, "a bare current", "taper: C/50");
     bad_steps("  - charge: {at: C/10, taper: C/50, timeout: 2 h else pause}\n", 3, 24, 5,
               "taper needs the voltage", NULL);
-    bad_steps("  - charge: {at: 4 V, for: 1 h}\n", 3, 18, 3, "is current, but this is voltage",
-              "mA");
+    bad_steps("  - charge: {at: 4 V, for: 1 h}\n", 3, 18, 3, "is given in V", "mA");
     bad_steps("  - charge: {at: C/10, until: cell.voltage >= 4.2 V}\n", 3, 5, 6, "may never end",
               "timeout");
     bad_steps("  - rest: {}\n", 3, 5, 4, "cannot end", "for");
     bad_steps("  - rest: 30 min\n", 3, 11, 0, "in braces", "rest: {for: 30 min}");
-    bad_steps("  - rest: {for: 3 V}\n", 3, 17, 3, "a time", "did you mean 3 s?");
+    bad_steps("  - rest: {for: 3 V}\n", 3, 17, 3, "given in V", "did you mean 3 s?");
     bad_steps("  - chrage: {at: C/10, for: 1 h}\n", 3, 5, 6, "is no verb", "did you mean charge?");
     bad_steps("  - charge: {at: C/10, fro: 1 h}\n", 3, 24, 3, "has no key", "did you mean for?");
     bad_steps("  - discharge: {at: -1 mA, for: 1 h}\n", 3, 21, 5, "magnitude above zero",
@@ -575,8 +574,8 @@ START_TEST(acts_are_refused)
               "did you mean press.pressure?");
     bad_steps("  - soak: {chamber: 5 MPa, until: chamber.temperature within 1 K, timeout: 1 h else "
               "next}\n",
-              3, 21, 5, "chamber is temperature (degC)", "5 degC");
-    bad_steps("  - squeeze: {to: 1 MPa, rate: 1 MPa}\n", 3, 32, 5, "rate is pressure rate", NULL);
+              3, 21, 5, "chamber is given in MPa", "5 degC");
+    bad_steps("  - squeeze: {to: 1 MPa, rate: 1 MPa}\n", 3, 32, 5, "rate is given in MPa", NULL);
     bad_steps("  - charge: {at: C/10, limits: 4 V .. 3 V, for: 1 h}\n", 3, 32, 0, "not below",
               NULL);
     bad_steps("  - rest: {for: 1 h, record: every 0 s}\n", 3, 36, 3, "above zero", NULL);
@@ -809,7 +808,7 @@ END_TEST
 START_TEST(guards_are_refused)
 {
     bad_text("procedure: p\nguards:\n  cell.voltage: 2.0 V .. 4.4 A\n" TAIL, false, 3, 26, 5,
-             "a guard on voltage is voltage, but this is current", "did you mean 4.4 V?");
+             "a guard on voltage is given in A", "did you mean 4.4 V?");
     bad_text("procedure: p\nguards:\n  cell.voltage: 2.0 .. 4.4 V\n" TAIL, false, 3, 17, 3,
              "has no unit", "both ends");
     bad_text("procedure: p\nguards:\n  cell.voltage: 4.4 V\n" TAIL, false, 3, 17, 5, "is a range",
