@@ -194,7 +194,7 @@ static int play_row(struct store *s, uint32_t i)
     return rc;
 }
 
-static void commit(struct store *s, uint32_t next)
+void rig_commit(struct store *s, uint32_t next)
 {
     uint8_t state[300], world[9000];
     struct diag d;
@@ -214,7 +214,7 @@ void rig_play(struct store *s, uint32_t from, uint32_t to, uint32_t commit_every
     for (uint32_t i = from; i < to; i++) {
         rc |= play_row(s, i);
         if (commit_every > 0 && (i + 1) % commit_every == 0)
-            commit(s, i + 1);
+            rig_commit(s, i + 1);
     }
     ck_assert_int_eq(rc, 0);
 }

@@ -27,6 +27,8 @@ int64_t rig_begin(struct store *s);
 /* Rows from .. to - 1 and what goes with them; a commit after every commit_every rows, whose state
  * is the next index. 0: none. */
 void rig_play(struct store *s, uint32_t from, uint32_t to, uint32_t commit_every);
+/* A commit whose state is `next`. */
+void rig_commit(struct store *s, uint32_t next);
 /* Go on: the index after the last commit. */
 uint32_t rig_resume(struct store *s, int64_t number);
 void rig_end(struct store *s, uint32_t rows, char sha[65]);
