@@ -87,6 +87,16 @@ void session_stored(struct session *s, int r, const char *why)
     }
 }
 
+void session_stored_again(struct session *s)
+{
+    if (s->s.store_behind) {
+        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
+        s->s.store_behind = 0;
+        session_queue(s, &e);
+        session_say(s, "info", "the run file is written again");
+    }
+}
+
 static void stored(struct session *s, int r)
 {
     session_stored(s, r, err_text(r));
@@ -104,7 +114,7 @@ void session_identity(struct session *s, uint8_t inst)
 
 /* ---- Sets -------------------------------------------------------------------------------------------------------------------- */
 
-static void fx_set(struct session *s, const struct effect *fx)
+void session_set(struct session *s, const struct effect *fx)
 {
     const struct chan_map *m = &s->map->chan[fx->chan];
     int r = rig_set(&s->rig, m->inst, m->chan, fx->value / m->scale, fx->token);
@@ -120,6 +130,9 @@ static void fx_set(struct session *s, const struct effect *fx)
 static enum safe_cause safe_cause_of(const struct session *s)
 {
     const struct program *p = s->program;
+    if (s->run->cause == CAUSE_INTERLOCK) {
+        return (enum safe_cause)s->s.interlock_cause;
+    }
     if (s->run->cause != CAUSE_GUARD_HIGH) {
         return SAFE_ANY;
     }
@@ -140,7 +153,7 @@ static void store_flight(struct session *s)
         for (uint32_t i = b->frame_next - n; i != b->frame_next; i++) {
             const struct bus_frame *f = &b->frame[i % BUS_FRAMES_MAX];
             const char *inst = f->inst < b->n_insts ? s->bench->inst[s->rig.line[k].inst[f->inst]].name : "";
-            stored(s, store_frame(s->opt.store, s->bench->bus[k].name, f->at - s->s.start_at, (char)f->direction, inst, f->bytes, f->n < BUS_FRAME_BYTES ? f->n : BUS_FRAME_BYTES));
+            stored(s, store_frame(s->opt.store, s->bench->bus[k].name, session_run_time_at(s, f->at), (char)f->direction, inst, f->bytes, f->n < BUS_FRAME_BYTES ? f->n : BUS_FRAME_BYTES));
         }
     }
 }
@@ -149,6 +162,7 @@ static void fx_safe(struct session *s)
 {
     enum safe_cause cause = safe_cause_of(s);
     s->s.walk_kind = WALK_SAFE;
+    session_drop_held(s);
     safe_begin(&s->s.walk, &s->rig, s->station, cause, false);
     (void)safe_go(&s->s.walk, &s->rig); /* the first action leaves now; the loop goes on */
     char story[MESSAGE_MAX];
@@ -323,7 +337,11 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
     for (uint16_t k = 0; k < s->fx.n; k++) {
         const struct effect *fx = &s->fx.fx[k];
         switch ((enum effect_kind)fx->kind) {
-        case FX_SET: fx_set(s, fx); break;
+        case FX_SET:
+            if (!session_holds(s, fx)) {
+                session_set(s, fx);
+            }
+            break;
         case FX_SAFE: fx_safe(s); break;
         case FX_POLL_PERIOD: rig_poll(&s->rig, s->map->group_inst[fx->code], fx->value); break;
         case FX_RECORD: fx_record(s, e, fx); break;

@@ -11,9 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Run time and rig time: the procedure's clock runs --speed times faster. */
+nsec session_run_time_at(const struct session *s, nsec rig_time)
+{
+    nsec t = rig_time - s->s.start_at;
+    return s->rig.speed > 1.0 ? nsec_from_s(nsec_to_s(t) * s->rig.speed) : t;
+}
+
+static nsec rig_time_at(const struct session *s, nsec run_time)
+{
+    nsec t = s->rig.speed > 1.0 ? nsec_from_s(nsec_to_s(run_time) / s->rig.speed) + 1 : run_time;
+    return s->s.start_at + t;
+}
+
 nsec session_run_time(const struct session *s)
 {
-    return s->s.started ? s->rig.s.now - s->s.start_at : 0;
+    return s->s.started ? session_run_time_at(s, s->rig.s.now) : 0;
 }
 
 void session_say(const struct session *s, const char *level, const char *fmt, ...)
@@ -59,8 +72,8 @@ static int begin_store(struct session *s, const struct session_input *in, struct
     uint64_t seed = s->opt.seed ? s->opt.seed : (uint64_t)s->bench->world[s->station].seed;
     struct store_run run = {
         .procedure = program_text(p, p->name), .version = program_text(p, p->version), .title = program_text(p, p->title), .article = s->article->name,
-        .bench = s->bench->name, .station = s->bench->station[s->station].name, .program_hash = hash, .build = BENCHCTL_VERSION, .is_virtual = true, .seed = seed,
-        .wall_start = VIRTUAL_WALL_START_S * NSEC_S, .capacity_c = p->capacity_c, .area_m2 = p->area_m2,
+        .bench = s->bench->name, .station = s->bench->station[s->station].name, .program_hash = hash, .build = BENCHCTL_VERSION, .is_virtual = s->opt.live == NULL, .seed = s->opt.live ? 0 : seed,
+        .wall_start = s->opt.live ? clock_wall(&s->opt.live->clock) : VIRTUAL_WALL_START_S * NSEC_S, .capacity_c = p->capacity_c, .area_m2 = p->area_m2,
     };
     return store_begin(s->opt.store, &run, s->tables, s->map->desc.n_groups, in->sources, in->n_sources, &s->number, reterr);
 }
@@ -133,7 +146,7 @@ int session_open(struct session *s, const struct session_input *in, const struct
     s->article = in->article;
     s->opt = *opt;
     s->opt.commit_rows = opt->commit_rows ? opt->commit_rows : 2000;
-    int r = rig_open(&s->rig, s->bench, opt->seed, reterr);
+    int r = opt->live ? rig_open_live(&s->rig, s->bench, opt->live, opt->uris, opt->speed > 0.0 ? opt->speed : 1.0, reterr) : rig_open(&s->rig, s->bench, opt->seed, reterr);
     if (r < 0) {
         return r;
     }
@@ -153,8 +166,12 @@ int session_open(struct session *s, const struct session_input *in, const struct
     if (r == 0 && s->opt.store) {
         r = in->resume ? resume_store(s, in->resume, reterr) : begin_store(s, in, reterr);
     }
+    if (r == 0 && opt->live) {
+        r = session_live_open(s, reterr);
+    }
     if (r == 0 && !in->resume) {
-        s->s.identify_until = 30 * NSEC_S;
+        rig_watchdog_start(&s->rig);
+        s->s.identify_until = s->rig.s.now + 30 * NSEC_S;
         for (uint8_t i = 0; i < s->bench->n_insts && r == 0; i++) {
             r = rig_identify(&s->rig, i, 0);
         }
@@ -182,7 +199,7 @@ int session_feed(struct session *s, struct event *e, struct diag *reterr)
 {
     e->seq = ++s->s.seq;
     e->at = session_run_time(s);
-    e->stamp = e->stamp - s->s.start_at;
+    e->stamp = session_run_time_at(s, e->stamp);
     s->s.events++;
     int r = run_feed(s->run, s->program, e, &s->fx);
     if (r < 0) {
@@ -322,8 +339,17 @@ static int start(struct session *s, struct diag *reterr)
 {
     s->s.started = 1;
     s->s.start_at = s->rig.s.now;
+    if (s->opt.live) {
+        session_live_started(s);
+    }
     struct event e = {.kind = EV_START, .chan = CHAN_NONE, .stamp = s->rig.s.now};
     return session_feed(s, &e, reterr);
+}
+
+/* When everybody has said who he is, the contacts have been seen and the watchdog relay holds. */
+static int begin(struct session *s, struct diag *reterr)
+{
+    return !s->s.started && s->s.n_identified == s->bench->n_insts && session_interlocks_ready(s) ? start(s, reterr) : 0;
 }
 
 static int identified(struct session *s, const struct rig_event *re, struct diag *reterr)
@@ -333,13 +359,17 @@ static int identified(struct session *s, const struct rig_event *re, struct diag
         s->s.n_identified++;
     }
     session_identity(s, re->inst);
-    return !s->s.started && s->s.n_identified == s->bench->n_insts ? start(s, reterr) : 0;
+    return begin(s, reterr);
 }
 
 static int take_rig_event(struct session *s, const struct rig_event *re, struct diag *reterr)
 {
     if (safe_take(&s->s.walk, re)) {
         return 0;
+    }
+    session_interlock_take(s, re);
+    if (s->opt.live && (re->kind == RIG_IDENTIFIED || re->kind == RIG_WRONG)) {
+        session_live_identified(s);
     }
     if (re->kind == RIG_IDENTIFIED) {
         return identified(s, re, reterr);
@@ -388,7 +418,7 @@ static nsec script_due(const struct session *s)
     if (!s->s.started || s->s.script_at >= s->opt.n_script) {
         return NSEC_NEVER;
     }
-    return s->s.start_at + s->opt.script[s->s.script_at].at;
+    return rig_time_at(s, s->opt.script[s->s.script_at].at);
 }
 
 static int do_script(struct session *s, struct diag *reterr)
@@ -398,6 +428,7 @@ static int do_script(struct session *s, struct diag *reterr)
         switch ((enum script_kind)it->kind) {
         case SCRIPT_LINE_FAULT: rig_line_fault(&s->rig, it->inst, it->what, it->count, it->late_s); break;
         case SCRIPT_MIND_FAULT: rig_mind_fault(&s->rig, it->inst, it->what, it->on); break;
+        case SCRIPT_HAND: rig_hand(&s->rig, it->inst, it->what, it->on); break;
         case SCRIPT_OPERATOR: {
             struct event e = {.kind = EV_OPERATOR, .code = it->what, .chan = CHAN_NONE, .stamp = s->rig.s.now};
             int r = session_feed(s, &e, reterr);
@@ -443,7 +474,7 @@ static nsec wake_due(const struct session *s)
         return NSEC_NEVER;
     }
     nsec wake = run_next_wake(s->run, s->program);
-    return wake == NSEC_NEVER ? NSEC_NEVER : wake + s->s.start_at;
+    return wake == NSEC_NEVER ? NSEC_NEVER : rig_time_at(s, wake);
 }
 
 static int do_wake(struct session *s, struct diag *reterr)
@@ -465,23 +496,24 @@ static int do_wake(struct session *s, struct diag *reterr)
 static int one_instant(struct session *s, struct diag *reterr)
 {
     nsec t = min_of(min_of(rig_due(&s->rig), wake_due(s)), min_of(script_due(s), safe_due(&s->s.walk)));
-    ASSERT(t != NSEC_NEVER);
-    t = t < s->rig.s.now ? s->rig.s.now : t;
-    if (rig_due(&s->rig) <= t) {
-        rig_advance(&s->rig, t);
-    } else {
-        s->rig.s.now = t;
-    }
+    t = min_of(t, session_interlock_due(s));
+    t = s->opt.live ? min_of(t, session_live_due(s)) : t;
+    ASSERT(t != NSEC_NEVER || s->opt.live);
+    rig_wait(&s->rig, t);
+    t = s->rig.s.now;
     struct rig_event re;
     int r = 0;
     while (r == 0 && rig_take(&s->rig, &re)) {
         r = take_rig_event(s, &re, reterr);
     }
+    r = r == 0 ? begin(s, reterr) : r;
+    r = r == 0 ? session_interlock_check(s, reterr) : r;
     if (r == 0 && wake_due(s) <= t && !s->s.ended) {
         r = do_wake(s, reterr);
     }
     r = r == 0 ? do_script(s, reterr) : r;
     r = r == 0 ? go_safe(s, reterr) : r;
+    r = r == 0 && s->opt.live ? session_live_tick(s, reterr) : r;
     return r == 0 ? drain_queue(s, reterr) : r;
 }
 
@@ -515,12 +547,7 @@ static int commit(struct session *s, struct diag *reterr)
     if (r < 0) {
         return commit_failed(s, r, d.n ? d.finding[d.n - 1].text : err_text(r), reterr);
     }
-    if (s->s.store_behind) {
-        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
-        s->s.store_behind = 0;
-        session_queue(s, &e);
-        session_say(s, "info", "the run file is written again");
-    }
+    session_stored_again(s);
     return s->opt.after_commit && s->opt.after_commit(s->opt.ctx, s) != 0 ? SESSION_STOPPED : 0;
 }
 
@@ -531,6 +558,9 @@ static bool commit_due(const struct session *s)
 
 static int finish(struct session *s, struct diag *reterr)
 {
+    if (s->opt.live) {
+        session_live_ended(s);
+    }
     if (!s->opt.store) {
         return 1;
     }
@@ -561,7 +591,7 @@ int session_work(struct session *s, struct diag *reterr)
         if (s->opt.stop_at && s->s.started && session_run_time(s) >= s->opt.stop_at) {
             return 0;
         }
-        if (commit_due(s)) {
+        if (!s->opt.live && commit_due(s)) {
             r = commit(s, reterr);
             if (r == SESSION_STOPPED) {
                 return 0;

@@ -18,10 +18,10 @@
 enum { SCRIPT_MAX = 32, ANSWERS_MAX = 64, SESSION_QUEUE = 16, MESSAGE_MAX = 240 };
 
 /* What a rehearsal does to itself at a given run time: faults and operator's words. */
-enum script_kind { SCRIPT_LINE_FAULT, SCRIPT_MIND_FAULT, SCRIPT_OPERATOR };
+enum script_kind { SCRIPT_LINE_FAULT, SCRIPT_MIND_FAULT, SCRIPT_OPERATOR, SCRIPT_HAND };
 struct script_item {
     nsec at;
-    uint8_t kind, inst, what; /* what: enum line_fault, emu_fault or op */
+    uint8_t kind, inst, what; /* what: enum line_fault, emu_fault or op; channel of a contact, which closes (on) or opens */
     bool on;
     uint32_t count;           /* replies a line fault hits */
     double late_s;
@@ -42,10 +42,24 @@ struct session_options {
     int (*after_event)(void *ctx, struct session *s);
     int (*after_commit)(void *ctx, struct session *s);
     void *ctx;
+    struct live *live;            /* real lines; NULL: a rehearsal in memory */
+    const char *const *uris;      /* one per bus, with live */
+    double speed;                 /* --speed; 0: 1 */
+    const char *safed;            /* BENCH.safed for the guardian; NULL: no guardian (tests) */
+    int lock_fd;
+    volatile int *signalled;      /* set by a signal: the operator wants to stop (1), at once (2) */
     nsec stop_at;                 /* 0: none; run time at which the session stops as if killed (tests) */
 };
 
+/* What is known of one interlock input. */
+struct interlock_watch {
+    uint8_t seen, healthy, quality;
+    nsec at; /* of the newest value */
+};
+
 struct session_state {            /* flat: part of the snapshot */
+    struct interlock_watch interlock[BENCH_INTERLOCKS_MAX];
+    uint8_t interlocked, interlock_cause; /* an interlock or the watchdog has tripped the run; which safe sequence */
     uint64_t seq, events;
     uint32_t script_at;
     uint8_t started, identified[BENCH_INSTS_MAX], n_identified, ended, walk_kind; /* walk_kind: 1 safe sequence of the run, 2 after a normal end */
@@ -80,6 +94,17 @@ struct session {
     struct store_table tables[STATION_GROUPS_MAX];
     char columns[STATION_GROUPS_MAX][GROUP_CHANS_MAX][CHAN_NAME_MAX];
     char rows_sha256[65];
+    /* Real lines: sets wait here until the store has made their event durable (gate.c). */
+    unsigned n_held;
+    struct {
+        uint64_t batch;
+        struct effect fx;
+    } held[SESSION_QUEUE];
+    uint64_t batch, durable;      /* batch being filled; the last one that is durable */
+    bool committing;
+    nsec commit_at;
+    int told_signal;
+    nsec guardian_look;           /* when it is next asked whether the guardian lives */
     nsec commit_again;            /* a commit failed: not before */
     uint64_t steps_of_loop;       /* progress counter */
 };

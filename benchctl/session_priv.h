@@ -25,4 +25,27 @@ void session_unsafe(struct session *s);
 void session_stored(struct session *s, int r, const char *why);
 void session_identity(struct session *s, uint8_t inst);
 
+/* Rig time as run time. */
+nsec session_run_time_at(const struct session *s, nsec rig_time);
+/* interlocked.c: from the boxes, before and after the start; ready: every input has been seen and the watchdog relay holds. */
+void session_interlock_take(struct session *s, const struct rig_event *re);
+bool session_interlocks_ready(const struct session *s);
+nsec session_interlock_due(const struct session *s);
+/* Trip when something is not healthy; once. */
+int session_interlock_check(struct session *s, struct diag *reterr) MUST_USE;
+/* gate.c */
+void session_set(struct session *s, const struct effect *fx);
+void session_stored_again(struct session *s);
+/* session_live.c: real lines only. */
+int session_live_open(struct session *s, struct diag *reterr) MUST_USE;
+void session_live_started(struct session *s);
+/* Somebody has said anew who he is: the guardian's cards name who is there now. */
+void session_live_identified(struct session *s);
+void session_live_ended(struct session *s);
+int session_live_tick(struct session *s, struct diag *reterr) MUST_USE;
+nsec session_live_due(const struct session *s);
+/* Does this set wait for the store? SAFE drops what waits. */
+bool session_holds(struct session *s, const struct effect *fx);
+void session_drop_held(struct session *s);
+
 #endif

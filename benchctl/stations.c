@@ -57,7 +57,7 @@ static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
     /* A serial request and reply are some 40 bytes; the instrument thinks within half its time-out. */
     double wire_s = bus->baud ? 40.0 * 10.0 / bus->baud : 0.0;
     g->period_s = i->poll_s;
-    g->fastest_s = fmax(0.1, wire_s + (double)i->driver->gap_ms / 1000.0);
+    g->fastest_s = fmax(0.05, wire_s + (double)i->driver->gap_ms / 1000.0);
     g->stale_s = stale_after_s(i, deadline_s);
     /* One that has lost its power is silent while it boots, and is asked with growing pauses: it shall have the time to come back and be known as restarted. */
     g->trip_s = fmax(4.0 * g->stale_s, g->stale_s + 2.0 * (double)i->driver->boot_ms / 1000.0);
@@ -109,7 +109,8 @@ static void add_cycler(struct builder *bl, uint8_t inst)
     static const char *const sets[][2] = {
         {"cycler.voltage_set", "voltage_set"},       {"cycler.current_limit", "current_limit"}, {"cycler.limit_charge", "limit_charge"},
         {"cycler.limit_discharge", "limit_discharge"}, {"cycler.current_set", "current_set"},     {"cycler.voltage_limit", "voltage_limit"},
-        {"cycler.mode", "mode"},
+        {"cycler.mode", "mode"},                     {"cycler.window_v_high", "window_v_high"}, {"cycler.window_v_low", "window_v_low"},
+        {"cycler.window_charge", "window_charge"},   {"cycler.window_discharge", "window_discharge"},
     };
     for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
         int c = inst_find_chan(&bl->bench->inst[inst], sets[k][1]);
@@ -160,5 +161,26 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
     if (s->chamber != INST_NONE) {
         add_chamber(&bl, s);
     }
+    return 0;
+}
+
+int station_map_speed(struct station_map *m, double speed, struct diag *reterr)
+{
+    for (uint16_t k = 0; k < m->desc.n_groups; k++) {
+        struct station_group *g = &m->desc.group[k];
+        char most[32];
+        if (g->period_s / speed < g->fastest_s) {
+            str_fixed(floor(g->period_s / g->fastest_s), 0, 0, false, false, most, sizeof most);
+            diag_add(reterr, E_RANGE, "`%s` cannot be polled so often: --speed at most %s", g->inst, most);
+            diag_hint(reterr, "a longer `poll:` in the bench file allows more");
+            return E_RANGE;
+        }
+        g->fastest_s *= speed;
+        g->stale_s *= speed;
+        g->trip_s *= speed;
+        g->latency_s *= speed;
+    }
+    m->desc.safe_s *= speed;
+    m->desc.speed = speed;
     return 0;
 }

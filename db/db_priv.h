@@ -102,6 +102,8 @@ int path_numbers(const char *lab, int64_t **ret, size_t *ret_n, struct diag *ret
 int path_highest(const char *lab, int64_t *ret, struct diag *reterr) MUST_USE;
 /* Like mkdir -p. */
 int path_folder(const char *path, struct diag *reterr) MUST_USE;
+/* What was made or removed in the folder of this file outlasts a power cut. */
+int path_sync(const char *path, struct diag *reterr) MUST_USE;
 int path_sha256(const char *path, char ret_hex[65], struct diag *reterr) MUST_USE;
 
 #endif

@@ -57,7 +57,6 @@ void runfile_unlock(const char *lab, int64_t number, int fd)
 /* The name is the number's proof: it is made exclusively, and its folder's entry is durable. */
 static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], struct diag *reterr)
 {
-    char folder[DB_PATH_MAX];
     int rc = path_run(path, DB_PATH_MAX, lab, number, ".run", reterr);
     int fd;
 
@@ -68,14 +67,10 @@ static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], st
         return diag_add(reterr, errno == EEXIST ? E_EXISTS : os_code(errno), "cannot make %s: %s",
                         path, strerror(errno));
     close(fd);
-    if (str_fmt(folder, sizeof(folder), "%s/runs", lab) == 0) {
-        fd = open(folder, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0) {
-            fsync(fd); /* not every file system can; the data are synced either way */
-            close(fd);
-        }
-    }
-    return 0;
+    rc = path_sync(path, reterr);
+    if (rc < 0)
+        unlink(path);
+    return rc;
 }
 
 static int insert_run(sqlite3 *db, int64_t number, const struct store_run *run, struct diag *reterr)
@@ -256,9 +251,45 @@ int runfile_attach(struct store *s, int64_t number, struct diag *reterr)
         rc = attach_tables(s, reterr);
     if (rc == 0)
         rc = prepare_all(s, reterr);
+    if (rc == 0 && s->worker != NULL)
+        rc = runfile_durable(s, reterr);
     if (rc < 0)
         runfile_detach(s);
     return rc;
+}
+
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = ctx;
+
+    (void)db;
+    (void)name;
+    s->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+/* A process that was killed may have left a log that is in the page cache only, and even one whose
+ * pages a failed fsync has marked clean, so that no later fsync writes them. Copied into the file
+ * they are written anew. Nor is the log's own entry in the folder sure to be on the disk. */
+int runfile_durable(struct store *s, struct diag *reterr)
+{
+    int rc = sql_exec(s->db, "PRAGMA synchronous=FULL", reterr);
+
+    if (rc < 0)
+        return rc;
+    sqlite3_wal_hook(s->db, on_wal, s); /* in place of the automatic checkpoint */
+    errno = 0;
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+        return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
+    return path_sync(sqlite3_db_filename(s->db, "main"), reterr);
+}
+
+/* What it cannot do now stays in the log, which is durable, and is tried again after the next
+ * commit. */
+void runfile_tidy(struct store *s)
+{
+    if (s->wal_pages >= s->checkpoint_pages)
+        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 static void finalize_all(struct store *s)
@@ -285,7 +316,10 @@ void runfile_detach(struct store *s)
     runfile_unlock(s->dir, s->number, s->lock_fd);
     s->lock_fd = -1;
     s->tables.n = 0;
+    s->wal_pages = 0;
     batch_clear(&s->batch);
+    batch_clear(&s->back);
+    worker_forget(s);
 }
 
 /* ---- At its end ---- */
@@ -311,7 +345,11 @@ int runfile_settle(sqlite3 *db, struct diag *reterr)
     sqlite3_finalize(st);
     if (rc < 0)
         return rc;
-    return strcmp(mode, "delete") == 0 ? 1 : 0;
+    if (strcmp(mode, "delete") != 0)
+        return 0;
+    /* or the log could be back after a power cut, and the file no longer be the one we hash */
+    rc = path_sync(sqlite3_db_filename(db, "main"), reterr);
+    return rc < 0 ? rc : 1;
 }
 
 static int check_with(sqlite3 *db, const char *pragma, bool ok_row, int64_t number,

@@ -79,6 +79,7 @@ int world_add_station(struct world *w, int chamber)
     st->chamber = chamber < 0 ? NO_CHAMBER : (uint8_t)chamber;
     st->cell_temperature.value_k = air_k(w, st);
     st->cell_temperature.tau_s = CELL_TAU_S;
+    st->cut = w->watchdog_dropped;
     memo_clear(&st->memo);
     return w->n_stations++;
 }
@@ -86,7 +87,9 @@ int world_add_station(struct world *w, int chamber)
 int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
 {
     int there = kind == PORT_CHAMBER ? w->n_chambers : w->n_stations;
-    if (station_or_chamber < 0 || station_or_chamber >= there)
+    if (kind == PORT_RELAY)
+        station_or_chamber = 0;
+    else if (station_or_chamber < 0 || station_or_chamber >= there)
         return E_NOENT;
     if (w->n_ports >= WORLD_PORTS_MAX)
         return E_FULL;
@@ -183,6 +186,11 @@ static struct box box_of(const struct world_station *st)
     return b;
 }
 
+static bool is_connected(const struct world_station *st)
+{
+    return st->source.on && !st->cut;
+}
+
 static double within(double x, double low, double high)
 {
     return fmin(fmax(x, low), high);
@@ -193,7 +201,7 @@ static struct point point_empty(const struct world_station *st)
 {
     const struct port_drive *d = &st->source;
     struct point p = {0};
-    if (!d->on)
+    if (!is_connected(st))
         return p;
     double wanted_v = d->i_min > 0.0   ? d->v_max
                       : d->i_max < 0.0 ? d->v_min
@@ -221,7 +229,7 @@ static struct point point_find(struct world_station *st, const struct replay_tab
 {
     if (st->cell_kind == WORLD_NO_CELL || st->open_lead)
         return point_empty(st);
-    if (!st->source.on)
+    if (!is_connected(st))
         return (struct point){.v_v = cell_voltage_v(st, t, 0.0)};
 
     struct box b = box_of(st);
@@ -360,7 +368,8 @@ static void air_advance(struct world *w, double dt_s)
     for (int k = 0; k < w->n_chambers; k++) {
         struct world_chamber *c = &w->chamber[k];
         before_k[k] = c->state.air_k;
-        chamber_step(&c->state, &c->param, c->drive.on, c->drive.set, w->ambient_k, dt_s);
+        chamber_step(&c->state, &c->param, c->drive.on && !w->watchdog_dropped, c->drive.set,
+                     w->ambient_k, dt_s);
     }
     for (int s = 0; s < w->n_stations; s++) {
         struct world_station *st = &w->station[s];
@@ -464,6 +473,17 @@ static void source_drive(struct world *w, int station, const struct port_drive *
     point_note(st, &p);
 }
 
+void world_watchdog(struct world *w, bool dropped)
+{
+    w->watchdog_dropped = dropped;
+    for (int s = 0; s < w->n_stations; s++) {
+        struct world_station *st = &w->station[s];
+        st->cut = dropped;
+        struct point p = point_find(st, w->replay_table[s]);
+        point_note(st, &p);
+    }
+}
+
 void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *drive)
 {
     struct world *w = world;
@@ -474,6 +494,7 @@ void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *
     case PORT_SOURCE: source_drive(w, p->station, drive); break;
     case PORT_CHAMBER: drive_copy(&w->chamber[p->station].drive, drive); break;
     case PORT_PRESSURE: w->station[p->station].press.set_pa = drive->set; break;
+    case PORT_RELAY: world_watchdog(w, !drive->on); break;
     case PORT_FORCE:
     case PORT_SENSE: break; /* they only sense */
     }
@@ -511,6 +532,7 @@ void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_se
         s.open = !st->has_press;
         break;
     case PORT_SENSE: s.value = st->cell_temperature.value_k; break;
+    case PORT_RELAY: s.value = w->watchdog_dropped ? 0.0 : 1.0; break;
     }
     if (p->open) {
         s.value = 0.0;

@@ -63,13 +63,15 @@ void ready_look(struct feed *f)
         return;
     c = missing(r, f->p);
     if (c == CHAN_NONE) {
+        if (!preflight_sensors(f))
+            return;
         r->phase = READY_BEFORE;
         if (f->p->before == PROG_NONE)
             run_arm(f);
         else
             r->step = f->p->before;
         flow_advance(f);
-    } else if (r->at - r->phase_since >= SENSE_TIMEOUT) {
+    } else if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S)) {
         struct why why = WHY(CAUSE_CHECK);
 
         why.chan = c;
@@ -82,6 +84,8 @@ void run_arm(struct feed *f)
     const struct program *p = f->p;
     const struct prog_roles *o = &p->role;
 
+    if (!preflight_sensors(f)) /* questions may have taken hours */
+        return;
     run_enter(f, RUN_ARMED);
     if (!isnan(p->chamber_high_k))
         want_add(f, o->chamber_high, p->chamber_high_k);
@@ -90,6 +94,7 @@ void run_arm(struct feed *f)
     if (isfinite(p->v_hi))
         want_add(f, o->voltage_limit, p->v_hi);
     want_add(f, o->mode, CYCLER_REST);
+    preflight_windows(f);
     (void)want_pump(f);
 }
 
@@ -118,15 +123,12 @@ static void ocv_look(struct feed *f)
         const struct run_chan *v = &r->chan[p->role.voltage];
 
         if (v->at < r->phase_since || isnan(v->value)) {
-            if (r->at - r->phase_since >= SENSE_TIMEOUT)
+            if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S))
                 run_stop(f, VERDICT_ABORT, why);
             return;
         }
-        why.value = v->value;
-        if (v->value < p->ocv_lo_v || v->value > p->ocv_hi_v) {
-            run_stop(f, VERDICT_ABORT, why);
+        if (!preflight_ocv(f, v->value))
             return;
-        }
     }
     run_begin(f);
 }
@@ -317,6 +319,7 @@ void run_pause(struct feed *f, struct why why)
         r->act_paused_at = r->moment;
     want_clear(r);
     r->flow_due = 0;
+    proof_reset(r);
     if (r->acting != ACTING_LEAVING && !r->crossing)
         r->change_at = NSEC_NEVER;
     run_enter(f, RUN_PAUSED);
@@ -445,7 +448,7 @@ void recover_look(struct feed *f)
 
     if (all_back(r, f->p, &group)) {
         recover(f);
-    } else if (r->at - r->phase_since >= SENSE_TIMEOUT) {
+    } else if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S)) {
         struct why why = WHY(CAUSE_INST_LOST);
 
         why.group = group;
@@ -478,6 +481,7 @@ void run_restarted(struct feed *f, nsec was)
     if (r->crossing)
         uncross(f);
     forget(r, f->p);
+    proof_reset(r);
     r->flow_due = 0;
     r->gap_s = f->e->value;
     if (from == RUN_SAFING) { /* a safe sequence may be walked again; the verdict stays */

@@ -190,12 +190,12 @@ static void implied_edge(struct feed *f, chan_id chan)
 
 /* On a slow line a ramp shall not send its next step into the answer of the last: the polls want
  * their turn. */
-static void ramp_rest(struct run *r, chan_id chan)
+static void ramp_rest(struct run *r, const struct program *p, chan_id chan)
 {
     for (size_t i = 0; i < RUN_RAMPS_MAX; i++)
         if (r->ramp[i].active && r->ramp[i].chan == chan &&
-            r->ramp[i].tick_at < r->moment + RAMP_TICK / 2)
-            r->ramp[i].tick_at = r->moment + RAMP_TICK / 2;
+            r->ramp[i].tick_at < r->moment + real_time(p, RAMP_TICK_S) / 2)
+            r->ramp[i].tick_at = r->moment + real_time(p, RAMP_TICK_S) / 2;
 }
 
 void set_confirmed(struct feed *f)
@@ -212,7 +212,7 @@ void set_confirmed(struct feed *f)
     r->written[w->chan] = w->value;
     if (!is_ramping(r, w->chan))
         r->setpoint[w->chan] = w->value;
-    ramp_rest(r, w->chan);
+    ramp_rest(r, f->p, w->chan);
     r->token = 0;
     r->want_at++;
     implied_edge(f, w->chan);
@@ -268,7 +268,7 @@ void set_timer(struct feed *f)
 {
     struct run *r = f->r;
 
-    if (r->token && r->at - r->set_sent_at >= SET_TIMEOUT)
+    if (r->token && r->at - r->set_sent_at >= real_time(f->p, SET_TIMEOUT_S))
         set_failed(f, CAUSE_SET_TIMEOUT, r->want[r->want_at].chan, r->want[r->want_at].value);
 }
 
@@ -342,7 +342,7 @@ void ramps_tick(struct feed *f)
             continue;
         way = m->per_s * nsec_to_s(r->moment - m->since);
         v = way >= fabs(m->to - m->from) ? m->to : m->to > m->from ? m->from + way : m->from - way;
-        m->tick_at = r->moment + RAMP_TICK;
+        m->tick_at = r->moment + real_time(f->p, RAMP_TICK_S);
         m->active = way < fabs(m->to - m->from);
         if (m->active && fabs(v - r->written[m->chan]) < f->p->station.chan[m->chan].resolution)
             continue;

@@ -4,6 +4,7 @@
  * channels that the verbs use:
  *   cycler.mode (enum cycler_mode)  cycler.voltage_set  cycler.current_limit (one symmetric limit)  or  cycler.limit_charge + cycler.limit_discharge
  *   cycler.current_set (signed)  cycler.voltage_limit (of rest and current mode)
+ *   cycler.window_v_high  cycler.window_v_low  cycler.window_charge  cycler.window_discharge (limits that the instrument itself keeps; written once, at arm)
  *   press.pressure_set   chamber.temperature_set  chamber.mode (enum chamber_mode)  chamber.limit_high  chamber.limit_low
  * press.pressure is stack pressure (force / area); press.pressure_set is stack pressure too, the bench scales it for the regulator.
  */
@@ -57,6 +58,7 @@ struct station_desc {
     uint16_t n_chans, n_groups;
     struct station_chan chan[STATION_CHANS_MAX];
     struct station_group group[STATION_GROUPS_MAX];
+    double speed;             /* run seconds per second of the instruments' time (--speed); 0: 1. Every time above is in run seconds already */
     double pause_max_s;       /* then the safe sequence; default 12 h */
     double safe_s;            /* worst duration of the safe sequence's first frame, for the printed bound */
 };
