@@ -235,12 +235,12 @@ awk -F, 'NR == 1 {n = NF} NF != n {exit 1} END {exit NR < 10}' "$work/out" || fa
 
 # ---- Colour: on a terminal only, and not against NO_COLOR ----
 
-if command -v script >/dev/null 2>&1; then
+if script -qec true /dev/null </dev/null >/dev/null 2>&1; then
     TERM=xterm script -qec "'$BENCHCTL' chek" /dev/null </dev/null >"$work/out" 2>&1
     grep -q "$(printf '\033')" "$work/out" || fail "no colour on a terminal"
     NO_COLOR=1 TERM=xterm script -qec "'$BENCHCTL' chek" /dev/null </dev/null >"$work/out" 2>&1
     grep -q "$(printf '\033')" "$work/out" && fail "colour against NO_COLOR"
 else
-    echo "skipped colour on a terminal: no script(1)"
+    echo "skipped colour on a terminal: no script(1) or no pty"
 fi
 exit $bad
