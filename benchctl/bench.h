@@ -160,6 +160,9 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
 /* --speed: every time of the station that is real becomes run time. E_RANGE, with the instrument that is too slow to be polled so often. */
 int station_map_speed(struct station_map *m, double speed, struct diag *reterr) MUST_USE;
 
+/* How long an instrument on this line may be silent before it is called lost. */
+double bus_lost_after_s(const struct bench *b, uint8_t bus);
+
 /* Gauge pressure at the regulator to pressure on the stack: piston area over cell area. */
 double station_press_ratio(const struct bench_station *s);
 

@@ -19,6 +19,16 @@ static void print_guards(const struct program *p, const struct check_report *c)
     for (uint16_t g = 0; g < p->n_guards; g++) {
         printf("     guard %-46s trip after at most %s\n", program_text(p, p->guards[g].text), duration_text(c->trip_s[g], buf, sizeof buf));
     }
+    for (uint16_t g = 0; g < p->station.n_groups; g++) {
+        if (c->silent_s[g] > 0.0) {
+            printf("     silence of %-41s no current after at most %s\n", p->station.group[g].inst, duration_text(c->silent_s[g], buf, sizeof buf));
+        }
+    }
+    if (p->role.mode != CHAN_NONE && isfinite(c->cut_s)) {
+        printf("     dead line of the cycler                              cut by the watchdog relay after at most %s\n", duration_text(c->cut_s, buf, sizeof buf));
+    } else if (p->role.mode != CHAN_NONE) {
+        printf("     dead line of the cycler                              nothing cuts it: its own limits hold the cell\n");
+    }
 }
 
 static void print_interlocks(const struct loaded *l)

@@ -313,14 +313,12 @@ static void wire_bus(struct rig *r, uint8_t k)
     const struct bench_bus *bb = &b->bus[k];
     struct bus_wiring *w = &r->bus_wiring[k];
     r->line[k] = (struct rig_line){.rig = r, .bus = k};
-    *w = (struct bus_wiring){.name = bb->name, .wire = WIRE_LINE, .line_end = "\n", .byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0, .lost_after = 5 * NSEC_S,
+    *w = (struct bus_wiring){.name = bb->name, .wire = WIRE_LINE, .line_end = "\n", .byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0, .lost_after = nsec_from_s(bus_lost_after_s(b, k)),
                              .report = on_report, .owner = &r->line[k]};
     for (int i = 0; i < b->n_insts; i++) {
         if (b->inst[i].bus == k) {
             w->wire = b->inst[i].driver->wire;
             w->line_end = b->inst[i].driver->line_end;
-            nsec four = (nsec)b->inst[i].driver->timeout_ms * 4 * NSEC_MS;
-            w->lost_after = four > w->lost_after ? four : w->lost_after;
         }
     }
     w->modbus_tcp = speaks_tcp(b, k);
@@ -515,6 +513,11 @@ void rig_watchdog_start(struct rig *r)
     if (r->bench->watchdog.there) {
         r->s.watchdog = (struct rig_watchdog){.on = 1, .next = r->s.now};
     }
+}
+
+void rig_watchdog_stop(struct rig *r)
+{
+    r->s.watchdog.on = 0;
 }
 
 void rig_advance(struct rig *r, nsec t)

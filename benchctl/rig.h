@@ -112,6 +112,8 @@ void rig_drop_sets(struct rig *r, uint8_t inst);
 
 /* From now on the watchdog output is set every period, in real time, until rig_close() or our death. Nothing where the bench has none. */
 void rig_watchdog_start(struct rig *r);
+/* It is not set any more: the relay behind it drops after two periods. */
+void rig_watchdog_stop(struct rig *r);
 
 /* Faults of the virtual bench, and what only an emulator can tell. */
 void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s);

@@ -444,7 +444,12 @@ static int do_script(struct session *s, struct diag *reterr)
 
 static int go_safe(struct session *s, struct diag *reterr)
 {
-    if (!safe_go(&s->s.walk, &s->rig)) {
+    bool done = safe_go(&s->s.walk, &s->rig);
+    uint8_t cycler = s->bench->station[s->station].cycler;
+    if (cycler != INST_NONE && (s->s.walk.failed_insts & 1U << cycler) && s->bench->n_stations == 1) {
+        rig_watchdog_stop(&s->rig); /* nobody can say that its output is off: the relay cuts it, and no other station's */
+    }
+    if (!done) {
         return 0;
     }
     if (s->s.walk_kind == WALK_AFTER_END) {

@@ -168,6 +168,7 @@ struct driver {
     const char *line_end; /* WIRE_LINE: terminator both ways */
     uint32_t baud;        /* the sheet's default; 0: not a serial line */
     uint32_t timeout_ms;  /* from the fact sheet, times two; the bench file may raise it */
+    uint32_t set_ms;      /* the longest that the reply to a request of a set or a safe plan may take; 0: timeout_ms */
     uint32_t gap_ms;      /* between requests */
     uint32_t late_ms;     /* longest a late reply was ever seen: quiet time after a time-out */
     uint32_t boot_ms;     /* silent for so long after power-up, where that is longer than it takes to call it lost; 0: shorter */

@@ -480,15 +480,16 @@ const struct driver driver_ea_psb = {
     .state_size = sizeof(struct ea_state),
     .param_size = sizeof(struct ea_param),
     .param_defaults = &param_defaults,
-    .hazard =
-        {
-                 "goes on as it was: sources or sinks at the voltage and within the limits it was "
-            "given; "
-            "needs an outside interlock", "register 408 decides: off, or as it was; remote control is gone and sets are refused",
-                 "locked while remote; LOCAL takes control away and leaves the output as it is", "output open for modes off and rest alike: 0 A, the voltage is still measured "
-            "(unconfirmed); no separation from the article is promised", "its own voltage, one current limit for each direction (the other one zero), and the "
-            "window in registers 9000 to 9009", "none",
-                 },
+    /* clang-format off */
+    .hazard = {
+        "goes on as it was, at the voltage and within the limits it was given: needs an interlock",
+        "register 408 decides: off, or as it was; remote control is gone and sets are refused",
+        "locked while remote; LOCAL takes control away, then nothing is obeyed, not even safe",
+        "off and rest are the same open output: 0 A, the voltage is still measured (unconfirmed)",
+        "its own: voltage, a current for each direction (the other one zero), window 9000 to 9009",
+        "none",
+    },
+    /* clang-format on */
     .setup = ea_setup,
     .plan_identify = ea_plan_identify,
     .plan_poll = ea_plan_poll,

@@ -14,29 +14,22 @@ enum {
     TAG_STANDING = 0x100 /* and the index of the row */
 };
 
+/* clang-format off */
 static const struct conf_key param_keys[] = {
-    {.name = "rows",
-     .type = CONF_NODE,
-     .required = true,
+    {.name = "rows", .type = CONF_NODE, .required = true,
      .offset = CONF_OFFSET(modbus_param, rows),
      .help = "list of {name, type, register, ...}, or the name of a file that holds it"},
-    {.name = "word_order",
-     .type = CONF_ENUM,
-     .choices = modbus_order_names,
+    {.name = "word_order", .type = CONF_ENUM, .choices = modbus_order_names,
      .offset = CONF_OFFSET(modbus_param, word_order),
      .help = "of 32-bit rows that do not say; ABCD (high byte first) if absent"},
-    {.name = "registers_from",
-     .type = CONF_INT,
-     .min = 0,
-     .max = 1,
+    {.name = "registers_from", .type = CONF_INT, .min = 0, .max = 1,
      .offset = CONF_OFFSET(modbus_param, registers_from),
      .help = "number of the first register in the device's manual: 0 if absent, or 1"},
-    {.name = "identify",
-     .type = CONF_NODE,
-     .offset = CONF_OFFSET(modbus_param, identify),
+    {.name = "identify", .type = CONF_NODE, .offset = CONF_OFFSET(modbus_param, identify),
      .help = "{register, function, count, words}: read and compared before anything else"},
     {0},
 };
+/* clang-format on */
 
 static const struct schema params = {
     .name = "generic-modbus",

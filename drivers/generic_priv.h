@@ -12,36 +12,23 @@ struct generic_conf {
     const struct conf_node *min, *max, *resolution, *accuracy;
     bool poll;
 };
-#define GENERIC_KEYS(s)                                                             \
-    {.name = "name",                                                                \
-     .type = CONF_NAME,                                                             \
-     .required = true,                                                              \
-     .offset = offsetof(s, g.name),                                                 \
-     .help = "what the channel is called: letters, digits, - and _"},               \
-        {.name = "unit",                                                            \
-         .type = CONF_TEXT,                                                         \
-         .offset = offsetof(s, g.unit),                                             \
-         .help = "of the number on the wire, times scale; absent: a plain number"}, \
-        {.name = "min",                                                             \
-         .type = CONF_NODE,                                                         \
-         .offset = offsetof(s, g.min),                                              \
-         .help = "least value; what is set needs it"},                              \
-        {.name = "max",                                                             \
-         .type = CONF_NODE,                                                         \
-         .offset = offsetof(s, g.max),                                              \
-         .help = "largest value; what is set needs it"},                            \
-        {.name = "resolution",                                                      \
-         .type = CONF_NODE,                                                         \
-         .offset = offsetof(s, g.resolution),                                       \
-         .help = "one step; half of it is the tolerance of a read-back"},           \
-        {.name = "accuracy",                                                        \
-         .type = CONF_NODE,                                                         \
-         .offset = offsetof(s, g.accuracy),                                         \
-         .help = "largest error of a reading"},                                     \
-    {                                                                               \
-        .name = "poll", .type = CONF_BOOL, .offset = offsetof(s, g.poll),           \
-        .help = "no: read at identify only"                                         \
-    }
+/* clang-format off */
+#define GENERIC_KEYS(s)                                                                          \
+    {.name = "name", .type = CONF_NAME, .required = true, .offset = offsetof(s, g.name),         \
+     .help = "what the channel is called: letters, digits, - and _"},                            \
+    {.name = "unit", .type = CONF_TEXT, .offset = offsetof(s, g.unit),                           \
+     .help = "of the number on the wire, times scale; absent: a plain number"},                  \
+    {.name = "min", .type = CONF_NODE, .offset = offsetof(s, g.min),                             \
+     .help = "least value; what is set needs it"},                                               \
+    {.name = "max", .type = CONF_NODE, .offset = offsetof(s, g.max),                             \
+     .help = "largest value; what is set needs it"},                                             \
+    {.name = "resolution", .type = CONF_NODE, .offset = offsetof(s, g.resolution),               \
+     .help = "one step; half of it is the tolerance of a read-back"},                            \
+    {.name = "accuracy", .type = CONF_NODE, .offset = offsetof(s, g.accuracy),                   \
+     .help = "largest error of a reading"},                                                      \
+    {.name = "poll", .type = CONF_BOOL, .offset = offsetof(s, g.poll),                           \
+     .help = "no: the poll leaves it out"}
+/* clang-format on */
 
 /* Unit of a channel: si = number * scale + offset. */
 struct generic_unit {
@@ -70,15 +57,16 @@ const struct conf_node *generic_list(const struct conf_node *node, const char *k
                                      struct diag *reterr);
 
 /* The hazard card: what can be said of a device that the driver does not know. */
-#define GENERIC_HAZARD                                                                         \
-    {                                                                                          \
-        "as the device does, the driver knows nothing of it: prove it before anything is "     \
-        "connected",                                                                           \
-            "as the device does; a restart is known only by what it no longer holds",          \
-            "as the device does; a hand at the panel is known only where the channel is read", \
-            "the `off` of its channels in the order of the file, each read back",              \
-            "min and max of the bench file, kept by the program alone",                        \
-            "none that the driver knows of",                                                   \
+/* clang-format off */
+#define GENERIC_HAZARD                                                                           \
+    {                                                                                            \
+        "as the device does, the driver knows nothing of it: prove it first",                    \
+        "as the device does; a restart is known only by what it no longer holds",                \
+        "as the device does; a hand at the panel is known only where the channel is read",       \
+        "the `off` of its channels in the order of the file, each read back",                    \
+        "min and max of the bench file, kept by the program alone",                              \
+        "none that the driver knows of",                                                         \
     }
+/* clang-format on */
 
 #endif

@@ -52,22 +52,18 @@ struct scpi_param {
 
 static const struct scpi_param param_defaults = {.identity = "", .errors = "SYST:ERR?"};
 
+/* clang-format off */
 static const struct conf_key param_keys[] = {
-    {.name = "channels",
-     .type = CONF_NODE,
-     .required = true,
+    {.name = "channels", .type = CONF_NODE, .required = true,
      .offset = CONF_OFFSET(scpi_param, channels),
      .help = "list of {name, get, set, ...}, or the name of a file that holds it"},
-    {.name = "identity",
-     .type = CONF_TEXT,
-     .offset = CONF_OFFSET(scpi_param, identity),
+    {.name = "identity", .type = CONF_TEXT, .offset = CONF_OFFSET(scpi_param, identity),
      .help = "what the answer to *IDN? must contain; absent: anything"},
-    {.name = "errors",
-     .type = CONF_TEXT,
-     .offset = CONF_OFFSET(scpi_param, errors),
+    {.name = "errors", .type = CONF_TEXT, .offset = CONF_OFFSET(scpi_param, errors),
      .help = "query of the error queue after each set: SYST:ERR? if absent; none: there is none"},
-    {0                 },
+    {0},
 };
+/* clang-format on */
 
 static const struct schema params = {
     .name = "generic-scpi",
@@ -82,41 +78,28 @@ struct channel_conf {
     const struct conf_node *off_value;
 };
 
+/* clang-format off */
 static const struct conf_key channel_keys[] = {
     GENERIC_KEYS(struct channel_conf),
-    {.name = "get",
-                           .type = CONF_TEXT,
-                           .offset = CONF_OFFSET(channel_conf, get),
-                           .help = "query that reads it: \"MEAS:VOLT?\"; channels with the same one share a request"},
-    {.name = "set",
-                           .type = CONF_TEXT,
-                           .offset = CONF_OFFSET(channel_conf, set),
-                           .help = "command that sets it, {} for the value: \"SOUR:VOLT {}\""},
-    {.name = "check",
-                           .type = CONF_TEXT,
-                           .offset = CONF_OFFSET(channel_conf, check),
-                           .help = "query that proves what was set: \"SOUR:VOLT?\"; absent: get"},
-    {.name = "off",
-                           .type = CONF_TEXT,
-                           .offset = CONF_OFFSET(channel_conf, off),
-                           .help = "command that makes it harmless: \"OUTP OFF\"; sent by every safe"},
-    {.name = "off_value",
-                           .type = CONF_NODE,
-                           .offset = CONF_OFFSET(channel_conf, off_value),
-                           .help = "what check must answer then; 0 if absent"},
-    {.name = "field",
-                           .type = CONF_INT,
-                           .min = 1,
-                           .max = 32,
-                           .offset = CONF_OFFSET(channel_conf, field),
-                           .help = "which number of get's reply, between commas, from 1; absent: the only one"},
-    {.name = "type",
-                           .type = CONF_ENUM,
-                           .choices = type_names,
-                           .offset = CONF_OFFSET(channel_conf, type),
-                           .help = "number if absent, or switch (0, 1, ON, OFF)"},
-    {0                                                       },
+    {.name = "get", .type = CONF_TEXT, .offset = CONF_OFFSET(channel_conf, get),
+     .help = "query that reads it: \"MEAS:VOLT?\"; channels with the same one share a request"},
+    {.name = "set", .type = CONF_TEXT, .offset = CONF_OFFSET(channel_conf, set),
+     .help = "command that sets it, {} for the value: \"SOUR:VOLT {}\""},
+    {.name = "check", .type = CONF_TEXT, .offset = CONF_OFFSET(channel_conf, check),
+     .help = "query that proves what was set: \"SOUR:VOLT?\"; absent: get"},
+    {.name = "off", .type = CONF_TEXT, .offset = CONF_OFFSET(channel_conf, off),
+     .help = "command that makes it harmless: \"OUTP OFF\"; sent by every safe"},
+    {.name = "off_value", .type = CONF_NODE, .offset = CONF_OFFSET(channel_conf, off_value),
+     .help = "what check must answer then; 0 if absent"},
+    {.name = "field", .type = CONF_INT, .min = 1, .max = 32,
+     .offset = CONF_OFFSET(channel_conf, field),
+     .help = "which number of get's reply, between commas, from 1; absent: the only one"},
+    {.name = "type", .type = CONF_ENUM, .choices = type_names,
+     .offset = CONF_OFFSET(channel_conf, type),
+     .help = "number if absent, or switch (0, 1, ON, OFF)"},
+    {0},
 };
+/* clang-format on */
 static const struct schema channel_schema = {.name = "channels", .keys = channel_keys};
 
 /* ---- From the bench file ---- */

@@ -25,6 +25,24 @@ enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 24 };
 
 enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY };
 
+/* How a sense lead is open: it reads nothing, so that a voltage source rises to its most; or it floats at the voltage that the source is set to. */
+enum world_sense { SENSE_WIRED, SENSE_DEAD, SENSE_FLOATS };
+
+/* What goes wrong in the plant itself, at an instant of its own. */
+enum world_mishap_kind {
+    MISHAP_NONE,
+    MISHAP_EMF,      /* value V are added to the cell's own voltage */
+    MISHAP_PRESSURE, /* the regulator's valve sticks: value Pa gauge, whatever it is set to */
+    MISHAP_AIR,      /* the air of the station's chamber is value K, whatever it is set to */
+    MISHAP_SENSE,    /* value (enum world_sense): the sense lead falls off */
+    MISHAP_LEAD,     /* the current lead falls off */
+};
+struct world_mishap {
+    nsec at;
+    double value;
+    uint8_t kind;
+};
+
 struct world_memo {
     double ocv_y, ocv_v;                           /* key, value; NaN: none yet */
     double series_pa, series_k, series_ohm;
@@ -35,7 +53,17 @@ struct world_station {
     uint8_t has_press;
     uint8_t chamber;            /* index; 255: none, ambient */
     uint8_t limit;              /* which limit holds: 0, 'V', 'I' */
-    uint8_t reversed, open_lead; /* wiring faults */
+    uint8_t reversed, open_lead; /* wiring faults; open_lead: current and sense together */
+    uint8_t open_force;         /* the current lead alone: the cell is still sensed */
+    uint8_t open_sense;         /* enum world_sense */
+    double gauge_offset_pa;     /* the regulator shows so much more than the gauge pressure: an absolute one shows an atmosphere */
+    double force_offset_n;      /* what an unloaded load cell shows */
+    uint8_t force_stuck;        /* the load cell does not move: it shows force_offset_n */
+    struct world_mishap mishap;
+    double emf_v;               /* of a mishap that has happened */
+    uint8_t jammed;             /* the press stays where it is */
+    double load_a;              /* for tests: load_until is the last instant known at which more than this flowed */
+    nsec load_until;
     uint8_t cut;                /* by the watchdog relay */
     struct assb_param assb_param;
     struct assb_state assb;
@@ -54,6 +82,7 @@ struct world_chamber {
     struct chamber_param param;
     struct chamber_state state;
     struct port_drive drive;
+    uint8_t jammed; /* the air stays as it is */
 };
 
 struct world_port {

@@ -91,8 +91,8 @@ void run_arm(struct feed *f)
         want_add(f, o->chamber_high, p->chamber_high_k);
     if (!isnan(p->chamber_low_k))
         want_add(f, o->chamber_low, p->chamber_low_k);
-    if (isfinite(p->v_hi))
-        want_add(f, o->voltage_limit, p->v_hi);
+    if (isfinite(p->v_hi) && o->voltage_limit != CHAN_NONE)
+        want_add(f, o->voltage_limit, preflight_look_v(p));
     want_add(f, o->mode, CYCLER_REST);
     preflight_windows(f);
     (void)want_pump(f);
@@ -130,7 +130,11 @@ static void ocv_look(struct feed *f)
         if (!preflight_ocv(f, v->value))
             return;
     }
-    run_begin(f);
+    r->phase = ARMED_NARROW;
+    if (isfinite(p->v_hi))
+        want_add(f, p->role.voltage_limit, p->v_hi);
+    if (want_pump(f))
+        run_begin(f);
 }
 
 void arm_pump(struct feed *f)
@@ -144,6 +148,8 @@ void arm_pump(struct feed *f)
             run_begin(f);
     } else if (r->phase == ARMED_OCV) {
         ocv_look(f);
+    } else if (r->phase == ARMED_NARROW && want_pump(f)) {
+        run_begin(f);
     } else if (r->phase == ARMED_CHECKS) {
         flow_advance(f);
     }

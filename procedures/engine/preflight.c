@@ -12,7 +12,8 @@
 #define RATIO_SHARE    0.1
 #define RATIO_SLACK_PA 0.3e6
 #define RATIO_HOLD_S   10.0 /* longer than two polls of a moving press are apart */
-#define UNSEEN_SHARE   0.1  /* of the least voltage expected: below, there is no cell */
+#define LIMIT_SHARE    0.98
+#define UNSEEN_SHARE   0.1 /* of the least voltage expected: below, there is no cell */
 
 static void refuse(struct feed *f, enum cause cause, chan_id chan, double value)
 {
@@ -140,6 +141,13 @@ void preflight_windows(struct feed *f)
         want_add(f, o->window_discharge, fmin(p->discharge_max_a, chan[o->window_discharge].max));
 }
 
+double preflight_look_v(const struct program *p)
+{
+    double most = p->station.chan[p->role.voltage_limit].max;
+
+    return isfinite(most) ? fmax(most, p->v_hi) : p->v_hi;
+}
+
 /* ---- The cell at rest ------------------------------------------------------------------------ */
 
 static bool within(double v, double lo, double hi)
@@ -157,6 +165,8 @@ static enum cause judge_ocv(const struct program *p, double v)
         return CAUSE_NONE;
     if (lo > 0.0 && fabs(v) < UNSEEN_SHARE * lo)
         return CAUSE_NO_CELL;
+    if (p->role.voltage_limit != CHAN_NONE && fabs(v) >= LIMIT_SHARE * preflight_look_v(p))
+        return CAUSE_NO_CELL; /* into nothing, the least current drives a source to its limit */
     return v < 0.0 && within(-v, lo, hi) ? CAUSE_REVERSED : CAUSE_OCV;
 }
 

@@ -44,6 +44,7 @@ enum ready_phase {
 enum armed_phase {
     ARMED_LIMITS,
     ARMED_OCV,
+    ARMED_NARROW, /* the voltage limit, wide open for the look, becomes the article's */
     ARMED_CHECKS
 };
 
@@ -248,6 +249,7 @@ void recover_look(struct feed *f);
 
 /* preflight.c */
 bool preflight_sensors(struct feed *f); /* false: refused */
+double preflight_look_v(const struct program *p); /* the voltage limit while the resting cell is looked at */
 void preflight_windows(struct feed *f); /* the article's window into the instrument, at rest */
 /* Is this the voltage of the article at rest? false: refused. */
 bool preflight_ocv(struct feed *f, double v);

@@ -145,6 +145,22 @@ static bool is_there(const struct run *r, const struct program *p, const struct 
            fabs(w->value - r->written[w->chan]) <= 0.5 * p->station.chan[w->chan].resolution;
 }
 
+/* For the look at the resting cell the voltage limit is as wide as the bench allows: a source of 0 A
+ * whose limit is below the cell's voltage would drain it, at a current that nothing holds. */
+static bool is_wide_look(const struct run *r, const struct program *p, chan_id chan)
+{
+    return chan == p->role.voltage_limit && r->state == RUN_ARMED && r->phase == ARMED_LIMITS;
+}
+
+static bool want_fits(const struct run *r, const struct program *p, const struct run_want *w)
+{
+    const struct station_chan *c = &p->station.chan[w->chan];
+
+    if (is_wide_look(r, p, w->chan))
+        return isfinite(w->value) && inside(w->value, c->min, c->max, slack(c));
+    return want_check(p, w->chan, w->value, direction_now(r, p));
+}
+
 bool want_pump(struct feed *f)
 {
     struct run *r = f->r;
@@ -152,7 +168,7 @@ bool want_pump(struct feed *f)
     while (!r->token && r->want_at < r->n_want) {
         const struct run_want *w = &r->want[r->want_at];
 
-        if (!want_check(f->p, w->chan, w->value, direction_now(r, f->p))) {
+        if (!want_fits(r, f->p, w)) {
             struct why why = WHY(CAUSE_SET_RANGE);
 
             why.chan = w->chan;

@@ -264,7 +264,12 @@ static void tapped_drive(void *world, uint16_t port, nsec now, const struct port
         bool source_of_voltage = d->v_max - d->v_min < 1e-9 && !woke_up;
         expect_most(e, "wire: current", d->i_max, most_a);
         expect_most(e, "wire: current", -d->i_min, most_a);
-        expect_most(e, "wire: voltage", d->v_max, l->v_hi * 1.001 + 5e-3);
+        /* A source of 0 A moves no cell; how far it may follow an unknown one is wide, so that it
+         * does not drain it. */
+        bool rests = fabs(d->i_max) < 1e-6 && fabs(d->i_min) < 1e-6;
+        if (!rests) {
+            expect_most(e, "wire: voltage", d->v_max, l->v_hi * 1.001 + 5e-3);
+        }
         if (source_of_voltage) {
             expect_least(e, "wire: voltage", d->v_min, l->v_lo * 0.999 - 5e-3);
         }
