@@ -87,7 +87,7 @@ int actuators_of(const struct bench *b, int station, struct actuator ret[3])
         memset(a, 0, sizeof *a);
         a->inst = all[k].inst;
         tell_controller(b, station, a);
-        say(a->guardian, "the run goes on");
+        say(a->guardian, "a successor");
         tell_host(b, a, all[k].cut);
     }
     return n;

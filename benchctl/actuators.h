@@ -8,7 +8,7 @@ enum { ACTUATOR_TEXT = 120 };
 struct actuator {
     uint8_t inst;
     char controller[ACTUATOR_TEXT]; /* the controller dies or hangs */
-    char guardian[ACTUATOR_TEXT];   /* the guardian dies, the controller lives */
+    char guardian[ACTUATOR_TEXT];   /* the guardian dies, the controller lives and starts another */
     char host[ACTUATOR_TEXT];       /* both, or the host */
     bool stays;                     /* nothing makes it harmless when the host dies */
 };

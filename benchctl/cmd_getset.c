@@ -64,7 +64,7 @@ static int open_rig(const struct args *a)
     bool virtual_bench = !args_get(a, "--links") && bench.n_buses > 0 && strcmp(bench.bus[0].link, "sim:") == 0;
     int r = virtual_bench ? rig_open(&rig, &bench, 0, &d) : uris_of(a, &bench, &uris, &d);
     r = r < 0 || virtual_bench ? r : rig_open_live(&rig, &bench, &live, uris.uri, 1.0, &d);
-    r = r < 0 ? r : rig_wait_identified(&rig, 30.0, &d);
+    r = r < 0 ? r : rig_wait_identified(&rig, rig.live ? 8.0 : 30.0, &d);
     if (r < 0) {
         cli_findings(a, &d);
         close_rig();
@@ -73,7 +73,7 @@ static int open_rig(const struct args *a)
     return 0;
 }
 
-/* On real lines a read waits only until everybody has been polled. */
+/* On real lines nothing is waited for longer than needed. */
 static bool all_polled(const struct rig_event *samples)
 {
     for (int i = 0; i < bench.n_insts; i++) {
@@ -93,7 +93,11 @@ static int work(double for_s, uint32_t token, struct rig_event *ret_samples, str
 {
     nsec end = rig.s.now + nsec_from_s(for_s);
     int found = 0;
-    for (nsec t = rig_due(&rig); rig.live ? rig.s.now < end && !(rig.live && ret_samples && all_polled(ret_samples)) && !(token && found) : t <= end; t = rig_due(&rig)) {
+    for (nsec t = rig_due(&rig); t <= end || rig.live; t = rig_due(&rig)) {
+        bool enough = (ret_samples && all_polled(ret_samples)) || (token && found);
+        if (rig.live && (enough || rig.s.now >= end)) {
+            break;
+        }
         rig_wait(&rig, t < end ? t : end);
         struct rig_event e;
         while (rig_take(&rig, &e)) {
@@ -101,13 +105,26 @@ static int work(double for_s, uint32_t token, struct rig_event *ret_samples, str
                 ret_samples[e.inst] = e;
             }
             bool set = e.kind == RIG_SET_DONE || e.kind == RIG_SET_MISMATCH || e.kind == RIG_SET_REFUSED || e.kind == RIG_SET_FAILED;
-            if (token && set && e.token == token && !found) {
+            bool answer = set || e.kind == RIG_JOB_DONE || e.kind == RIG_JOB_FAILED;
+            if (token && answer && e.token == token && !found) {
                 *ret_answer = e;
                 found = 1;
             }
         }
     }
     return found;
+}
+
+/* A state by its name, else a quantity. */
+static const char *said(const struct chan *chan, double value, char *buf, size_t size)
+{
+    const struct chan_kind_info *info = chan_kind_info(chan->kind);
+    for (size_t k = 0; chan->states && chan->states[k]; k++) {
+        if ((double)k <= value && value < (double)k + 1.0) {
+            return chan->states[k];
+        }
+    }
+    return value_text(value, info->dims, info->point, buf, size);
 }
 
 static void show_value(const struct args *a, json_t *all, const struct bench_inst *inst, uint16_t c, const struct rig_event *e)
@@ -122,14 +139,7 @@ static void show_value(const struct args *a, json_t *all, const struct bench_ins
         json_array_append_new(all, o);
         return;
     }
-    const char *text = q != Q_OK ? quality_text(q) : value_text(e->sample[c], info->dims, info->point, buf, sizeof buf);
-    if (q == Q_OK && chan->states && e->sample[c] >= 0.0 && e->sample[c] < 16.0) {
-        size_t k = (size_t)e->sample[c], n = 0;
-        while (chan->states[n]) {
-            n++;
-        }
-        text = k < n ? chan->states[k] : text;
-    }
+    const char *text = q != Q_OK ? quality_text(q) : said(chan, e->sample[c], buf, sizeof buf);
     if (a->csv) {
         char num[40];
         str_from_double(e->sample[c], num, sizeof num);
@@ -182,6 +192,10 @@ static int value_of(const struct args *a, const struct chan *chan, const char *t
             return 0;
         }
     }
+    if (chan->kind == KIND_SWITCH && (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)) {
+        *ret = strcmp(text, "on") == 0;
+        return 0;
+    }
     struct diag d;
     diag_init(&d);
     struct qty q;
@@ -218,7 +232,7 @@ static int do_set(const struct args *a, int inst, int chan, double value)
     if (answer.kind != RIG_SET_DONE) {
         return cli_error(a, EXIT_FAIL, "%s.%s was not taken: %s", in->name, c->name, answer.text);
     }
-    printf("%s.%s set and read back: %s\n", in->name, c->name, value_text(answer.value, info->dims, info->point, buf, sizeof buf));
+    printf("%s.%s set and read back: %s\n", in->name, c->name, said(c, answer.value, buf, sizeof buf));
     return EXIT_DONE;
 }
 
@@ -237,7 +251,10 @@ static int run_set(const struct args *a)
     r = r == 0 ? value_of(a, &bench.inst[inst].chans[chan], a->arg[2], &value) : r;
     r = r == 0 ? do_set(a, inst, chan, value) : r;
     if (inst >= 0 && rig_safe(&rig, (uint8_t)inst, SAFE_ALL, 2) == 0) {
-        work(5.0, 0, NULL, NULL);
+        struct rig_event answer = {0};
+        if (!work(5.0, 2, NULL, &answer) || answer.kind != RIG_JOB_DONE) {
+            r = cli_error(a, EXIT_FAIL, "`%s` did not confirm that it is safe: see to it", bench.inst[inst].name);
+        }
     }
     close_rig();
     return r;

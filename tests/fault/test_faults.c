@@ -283,7 +283,7 @@ START_TEST(late_replies_all_the_time)
     struct rng rng;
     rng_seed(&rng, 20 + (uint64_t)_i, 1);
     for (double t_s = 20.0; t_s < 1200.0 && n < ARRAY_LEN(script); t_s += 7.0 + 4.0 * rng_uniform(&rng)) {
-        uint8_t inst = (uint8_t)(n % FAULT_INSTS);
+        uint8_t inst = (uint8_t)(n % FAULT_ROLES);
         const struct driver *d = plain.loaded.bench.inst[inst].driver;
         double late = (d->timeout_ms + (0.02 + 0.9 * rng_uniform(&rng)) * d->late_ms) / 1000.0;
         script[n++] = (struct script_item){.at = nsec_from_s(t_s), .kind = SCRIPT_LINE_FAULT, .inst = inst, .what = LINE_LATE, .on = true, .count = 1, .late_s = late};
@@ -375,8 +375,8 @@ static Suite *faults(void)
     tcase_add_test(t, every_fault_is_in_the_table);
     tcase_add_test(t, the_page_is_the_table);
     tcase_add_loop_test(t, fault, 0, n_fault_rows * FAULT_INSTS);
-    tcase_add_loop_test(t, a_line_that_comes_back, 0, FAULT_INSTS);
-    tcase_add_loop_test(t, a_line_that_comes_back_to_a_stranger, 0, FAULT_INSTS);
+    tcase_add_loop_test(t, a_line_that_comes_back, 0, FAULT_ROLES);
+    tcase_add_loop_test(t, a_line_that_comes_back_to_a_stranger, 0, FAULT_ROLES);
     tcase_add_loop_test(t, a_hand_that_lets_go, 0, 3);
     tcase_add_loop_test(t, late_replies_all_the_time, 0, 3);
     tcase_add_test(t, a_chamber_that_is_kept);
