@@ -12,31 +12,29 @@
 
 /* ---- Opening ---- */
 
-/* The power was cut while a run's file was closed: its header is rolled back by who may write. */
+/* A writer that was killed while it closed its file left a journal that takes the last change back,
+ * which a read-only connection may not do. Where we may not either, opening it tells why. */
 static void roll_back(const char *path)
 {
+    char journal[DB_PATH_MAX];
     sqlite3 *db = NULL;
-    int64_t version;
-    int rc = sql_open(path, true, false, &db, NULL);
+    int64_t n;
+    int rc;
 
-    if (rc == 0)
-        rc = sql_int(db, "PRAGMA user_version", &version, NULL);
-    (void)rc; /* the reader will see */
+    if (str_fmt(journal, sizeof(journal), "%s-journal", path) < 0 || access(journal, F_OK) < 0 ||
+        access(path, W_OK) < 0 || sql_open(path, true, false, &db, NULL) < 0)
+        return;
+    rc = sql_int(db, "SELECT count(*) FROM sqlite_schema", &n, NULL);
+    (void)rc; /* the opening that follows tells it */
     sqlite3_close(db);
-}
-
-static bool is_half_closed(sqlite3 *db)
-{
-    return sqlite3_exec(db, "PRAGMA user_version", NULL, NULL, NULL) == SQLITE_READONLY_ROLLBACK;
 }
 
 static int open_file(const char *path, struct run_file *f, struct diag *reterr)
 {
-    int rc = sql_open(path, false, false, &f->db, reterr);
+    int rc;
 
-    if (rc == 0 && is_half_closed(f->db))
-        roll_back(path);
-
+    roll_back(path);
+    rc = sql_open(path, false, false, &f->db, reterr);
     if (rc == 0)
         rc = schema_check(f->db, RUN_APP_ID, RUN_VERSION, &f->version, reterr);
     if (rc == E_IO && access(path, R_OK) == 0)

@@ -270,7 +270,8 @@ static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
 
 /* A process that was killed may have left a log that is in the page cache only, and even one whose
  * pages a failed fsync has marked clean, so that no later fsync writes them. Copied into the file
- * they are written anew. Nor is the log's own entry in the folder sure to be on the disk. */
+ * they are written anew. The log's own entry in the folder is synced by SQLite too, which does not
+ * tell when that fails. */
 int runfile_durable(struct store *s, struct diag *reterr)
 {
     int rc = sql_exec(s->db, "PRAGMA synchronous=FULL", reterr);
@@ -324,6 +325,22 @@ void runfile_detach(struct store *s)
 
 /* ---- At its end ---- */
 
+/* SQLite does not tell when it could not remove the journal of the header's change, which would
+ * take it back when somebody opens the file; and what it removed could be back after a power cut.
+ * Either way the file would no longer be the one we hash. */
+static int settled_for_good(sqlite3 *db, struct diag *reterr)
+{
+    char journal[DB_PATH_MAX];
+    const char *path = sqlite3_db_filename(db, "main");
+    int rc = path_sync(path, reterr);
+
+    if (rc < 0)
+        return rc;
+    if (str_fmt(journal, sizeof(journal), "%s-journal", path) < 0 || access(journal, F_OK) == 0)
+        return diag_add(reterr, E_IO, "cannot remove the journal of the run file");
+    return 1;
+}
+
 int runfile_settle(sqlite3 *db, struct diag *reterr)
 {
     sqlite3_stmt *st;
@@ -345,11 +362,7 @@ int runfile_settle(sqlite3 *db, struct diag *reterr)
     sqlite3_finalize(st);
     if (rc < 0)
         return rc;
-    if (strcmp(mode, "delete") != 0)
-        return 0;
-    /* or the log could be back after a power cut, and the file no longer be the one we hash */
-    rc = path_sync(sqlite3_db_filename(db, "main"), reterr);
-    return rc < 0 ? rc : 1;
+    return strcmp(mode, "delete") == 0 ? settled_for_good(db, reterr) : 0;
 }
 
 static int check_with(sqlite3 *db, const char *pragma, bool ok_row, int64_t number,

@@ -6,9 +6,9 @@
  * There is no spool file in front of the run files yet. It pays where one fsync of the spool stands
  * for those of many run files; a process has one run on each of at most four stations now, and
  * commits ten times a second, which is one fsync of each file: four of 20 ms would still fit. Until
- * then a second copy of every row, a second kind of recovery and a file that may be ahead of the run
- * files it belongs to would buy nothing. The API is that of a spool: batches, begun and answered
- * for apart.
+ * then a second copy of every row, a second kind of recovery and a file that may be ahead of the
+ * run files it belongs to would buy nothing. The API is that of a spool: batches, begun and
+ * answered for apart.
  */
 #include "base/diag.h"
 #include "base/err.h"

@@ -6,8 +6,8 @@
  * commit tries again.
  *
  * Real time: the connection of the run, its statements, pyramid, before and back are the store
- * thread's while it is at work (from store_commit_begin until it says idle), the owner's else; batch
- * and the catalogue's connection are always the owner's.
+ * thread's while it is at work (from store_commit_begin until it says idle), the owner's else;
+ * batch and the catalogue's connection are always the owner's.
  */
 #ifndef DB_STORE_PRIV_H
 #define DB_STORE_PRIV_H
@@ -70,7 +70,7 @@ struct store {
     struct batch back;  /* with the thread, or back from it because the disk did not take it */
     /* Real time; worker NULL: none. */
     struct worker *worker;
-    int wait_ms;                   /* WAIT_MS; tests have less patience */
+    int wait_ms;                     /* WAIT_MS; tests have less patience */
     int checkpoint_pages, wal_pages; /* when to fold the log, how long it is */
 };
 

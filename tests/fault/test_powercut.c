@@ -502,7 +502,11 @@ END_TEST
 
 START_TEST(test_broken)
 {
-    every_fault(CUT_EIO, is_long() ? 1 : 4);
+    uint64_t n = accesses_of(SHORT_ROWS, SHORT_EVERY);
+
+    every_fault(CUT_EIO, is_long() ? 1 : 5);
+    for (uint64_t nth = n - 60; nth <= n; nth++) /* each of closing the file and telling the lab */
+        run_with_fault(CUT_EIO, nth);
 }
 END_TEST
 
@@ -608,7 +612,7 @@ START_TEST(test_failed_sync_and_kill)
 END_TEST
 
 /* Begun without a thread, killed, and gone on with in real time: the log's name in its folder is
- * not on the disk by itself, and this process did not make it. */
+ * not on the disk, and SQLite does not tell when the sync that should bring it there fails. */
 START_TEST(test_log_of_another)
 {
     struct store *s;
@@ -621,6 +625,7 @@ START_TEST(test_log_of_another)
     s = rig_lab(run.dir);
     run.number = rig_begin(s);
     run.begun = true;
+    cut_fault(CUT_EIO_FOLDER, 1, 2);
     rig_play(s, 0, 4 * EVERY, EVERY);
     cut_kill();
     lab_close(s);
@@ -628,6 +633,8 @@ START_TEST(test_log_of_another)
     db = onlooker(&run);
     ck_assert_int_eq(lab_up(&run, &s), 0);
     ck_assert_int_eq(start(s, &run, &from), 0);
+    ck_assert_uint_eq(cut_faults(), 2); /* in both processes */
+    cut_fault(CUT_NO_FAULT, 0, 0);
     ck_assert_uint_eq(from, 4 * EVERY);
     rig_play(s, from, from + EVERY, 0);
     ck_assert_int_eq(begin(s, from + EVERY), 0);

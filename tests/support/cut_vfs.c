@@ -220,13 +220,14 @@ static void folder_synced(const char *folder)
 enum what {
     WRITE,
     SYNC,
+    FOLDER,
     OTHER
 };
 
 static bool concerns(enum cut_fault fault, enum what what)
 {
     return fault == CUT_EIO || (fault == CUT_FULL && what == WRITE) ||
-           (fault == CUT_EIO_SYNC && what == SYNC);
+           (fault == CUT_EIO_SYNC && what == SYNC) || (fault == CUT_EIO_FOLDER && what == FOLDER);
 }
 
 /* That change something, under the lock; *ret_last: the power goes in this one. */
@@ -268,7 +269,7 @@ static int sync_fd(int fd)
     pthread_mutex_lock(&disk.lock);
     snprintf(runs, sizeof(runs), "%s/runs", disk.dir);
     if (folder_is(disk.dir, &st) || folder_is(runs, &st)) {
-        rc = access_begin(-1, OTHER, &last);
+        rc = access_begin(-1, FOLDER, &last);
         if (rc == 0)
             folder_synced(folder_is(runs, &st) ? runs : disk.dir);
     }

@@ -41,7 +41,8 @@ enum cut_fault {
     CUT_FULL, /* writes: half is written, ENOSPC */
     CUT_EIO, /* any access that changes something; a failed fsync has thrown away what waited for it
               */
-    CUT_EIO_SYNC, /* syncs of files only */
+    CUT_EIO_SYNC,   /* syncs of files only */
+    CUT_EIO_FOLDER, /* syncs of folders only */
     CUT_EIO_READ
 };
 /* The nth such access from now fails, and those after it, `length` in all. 0: none any more. */

@@ -203,7 +203,7 @@ void rig_states(uint32_t next, struct rig_states *ret)
     ret->n_world = 8000 + next % 1000;
 }
 
-static void commit(struct store *s, uint32_t next)
+void rig_commit(struct store *s, uint32_t next)
 {
     struct rig_states at;
     struct diag d;
@@ -221,7 +221,7 @@ void rig_play(struct store *s, uint32_t from, uint32_t to, uint32_t commit_every
     for (uint32_t i = from; i < to; i++) {
         rc |= play_row(s, i);
         if (commit_every > 0 && (i + 1) % commit_every == 0)
-            commit(s, i + 1);
+            rig_commit(s, i + 1);
     }
     ck_assert_int_eq(rc, 0);
 }

@@ -33,6 +33,8 @@ struct rig_states {
     size_t n, n_world;
 };
 void rig_states(uint32_t next, struct rig_states *ret);
+/* A commit whose state is `next`. */
+void rig_commit(struct store *s, uint32_t next);
 /* Go on: the index after the last commit. */
 uint32_t rig_resume(struct store *s, int64_t number);
 void rig_end(struct store *s, uint32_t rows, char sha[65]);

@@ -183,8 +183,9 @@ static void live_and_die(const char *dir, uint32_t rows, uint32_t every)
     struct store *s = rig_lab(dir);
     uint32_t next = 0, end;
 
-    if (rows == 0) { /* the first life dies right after its birth */
+    if (rows == 0) { /* the first life dies right after its first commit */
         rig_begin(s);
+        rig_commit(s, 0);
         return;
     }
     next = rig_resume(s, 1);
@@ -438,10 +439,13 @@ START_TEST(test_refused_resume)
                      E_MISMATCH);
     ck_assert_int_eq(store_resume(s, 1, rig_tables, 2, &p[0], &n[0], &p[1], &n[1], NULL),
                      E_MISMATCH);
-    ck_assert_uint_eq(rig_resume(s, 1), 0);
+    /* nothing was committed with a state */
+    ck_assert_int_eq(store_resume(s, 1, rig_tables, RIG_TABLES, &p[0], &n[0], &p[1], &n[1], NULL),
+                     E_STATE);
+    ck_assert_int_eq(rig_begin(s), 2);
     rig_end(s, 0, sha);
     ck_assert_int_eq(store_note(s, 0, "info", "after the end"), E_STATE);
-    ck_assert_int_eq(store_resume(s, 1, rig_tables, RIG_TABLES, &p[0], &n[0], &p[1], &n[1], NULL),
+    ck_assert_int_eq(store_resume(s, 2, rig_tables, RIG_TABLES, &p[0], &n[0], &p[1], &n[1], NULL),
                      E_STATE);
     ck_assert_ptr_null(p[0]);
     lab_close(s);
