@@ -27,11 +27,12 @@ static void put_line(const struct emu_watch *w, uint8_t i, nsec now, const char 
 {
     const struct world_station *st = &w->rig->world->station[w->rig->world->port[w->inst[i].port].station];
     put_time(w, w->watch, now);
-    fprintf(w->watch, " %s %s", w->rig->bench->inst[i].name, what);
+    fprintf(w->watch, " %s %s %s", w->rig->bench->inst[i].name, what, w->inst[i].flowing ? "flows" : "still");
     put_number(w->watch, s->current_a);
     put_number(w->watch, s->voltage_v);
     put_number(w->watch, st->voltage_low_v);
     put_number(w->watch, st->voltage_peak_v);
+    put_number(w->watch, w->inst[i].most_a);
     fputc('\n', w->watch);
     fflush(w->watch);
 }
@@ -54,11 +55,13 @@ static void worked(void *ctx, nsec now)
         sense(w, i, now, &s);
         bool on = rig_energized(w->rig, i);
         if (on && !in->on) {
-            in->most_a = 0.0;
+            in->most_a = in->told_a = 0.0;
         }
         in->most_a = fmax(in->most_a, fabs(s.current_a));
         bool flowing = fabs(s.current_a) > fmax(0.01 * in->most_a, least_a);
-        if (on != in->on || flowing != in->flowing) {
+        bool grown = in->most_a > fmax(10.0 * in->told_a, least_a);
+        if (on != in->on || flowing != in->flowing || grown) {
+            in->told_a = in->most_a;
             in->on = on;
             in->flowing = flowing;
             put_line(w, i, now, on ? "on" : "off", &s);

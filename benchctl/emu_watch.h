@@ -1,9 +1,9 @@
 /* benchctl/emu_watch.h - what an onlooker of `benchctl emu` writes down: when an output was switched and when the current in a cell began and ended, and
  * what was asked of the instruments.
  *
- * --watch FILE, one line each time an output is switched or the current crosses 1 % of the largest since it was switched on:
- *     T INSTRUMENT on|off CURRENT_A VOLTAGE_V LOWEST_V HIGHEST_V
- * and one `end` line for each of them at the end. T is CLOCK_MONOTONIC in seconds, so that another process can compare it with its own deeds; current and
+ * --watch FILE, one line each time an output is switched, the current crosses 1 % of the largest since it was switched on, or that largest has grown tenfold:
+ *     T INSTRUMENT on|off flows|still CURRENT_A VOLTAGE_V LOWEST_V HIGHEST_V MOST_A
+ * and one with `end` for each of them at the end (MOST_A: that largest current; the extremes are of the whole time). T is CLOCK_MONOTONIC in seconds, so that another process can compare it with its own deeds; current and
  * voltage are the world's at the article, not what an instrument says.
  * --trace FILE, one line for each piece of bytes that came in: T BUS BYTES, text with \xNN for what is none.
  */
@@ -22,7 +22,7 @@ struct emu_watch {
     struct emu_watched {
         bool source, on, flowing;
         uint16_t port;
-        double most_a;
+        double most_a, told_a;
     } inst[BENCH_INSTS_MAX];
 };
 

@@ -204,6 +204,9 @@ static bool send_card(const struct ward *w, const struct guard_card *c, uint32_t
     for (uint8_t k = 0; k < c->n; k++) {
         const struct guard_frame *f = &c->frame[k];
         bool refused = false;
+        if (k > 0 && c->gap_ms > 0) {
+            pause_ms((int)c->gap_ms);
+        }
         if (drain(fd, 2, 20) < 0 || !send_all(fd, f->bytes, f->n)) {
             return false;
         }

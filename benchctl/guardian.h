@@ -38,7 +38,7 @@ struct guard_card {
     uint8_t line;
     uint8_t n;
     bool first;                  /* carries current in the article: before all others */
-    uint32_t timeout_ms;
+    uint32_t timeout_ms, gap_ms; /* gap: rest that it needs after each reply */
     struct guard_frame frame[GUARD_FRAMES_MAX];
 };
 struct guard_line {

@@ -289,6 +289,7 @@ static void add_card(struct live *l, struct guard_set *set, const struct safe_ac
     c->line = in->bus;
     c->first = first;
     c->timeout_ms = in->driver->timeout_ms;
+    c->gap_ms = in->driver->gap_ms;
     ASSERT(plan.n <= GUARD_FRAMES_MAX && !plan.overflow); /* half a sequence would be told as a whole one */
     for (uint16_t k = 0; k < plan.n; k++) {
         struct guard_frame *f = &c->frame[c->n++];

@@ -16,8 +16,10 @@ static const char *state_text(const struct chan *chan, double v)
     return NULL;
 }
 
-static void show(const struct bench_inst *in, const struct rig_event *e, FILE *to)
+/* Polled, or found standing when it said who it is. */
+static void show(const struct rig *rig, uint8_t i, const struct rig_event *e, FILE *to)
 {
+    const struct bench_inst *in = &rig->bench->inst[i];
     if (e->mask == 0) {
         fprintf(to, "%-28s does not answer\n", in->name);
     }
@@ -25,14 +27,16 @@ static void show(const struct bench_inst *in, const struct rig_event *e, FILE *t
         const struct chan *chan = &in->chans[c];
         const struct chan_kind_info *info = chan_kind_info(chan->kind);
         char name[100], buf[48];
-        if (!(e->mask & 1U << c)) {
+        bool polled = (e->mask & 1U << c) != 0;
+        double v = polled ? e->sample[c] : 0.0;
+        if (!polled && !rig_held(rig, i, c, &v)) {
             continue;
         }
-        enum quality q = e->quality[c];
-        const char *text = q == Q_OK ? state_text(chan, e->sample[c]) : quality_text(q);
+        enum quality q = polled ? e->quality[c] : Q_OK;
+        const char *text = q == Q_OK ? state_text(chan, v) : quality_text(q);
         int r = str_fmt(name, sizeof name, "%s.%s", in->name, chan->name);
         (void)r;
-        fprintf(to, "%-28s %s\n", name, text ? text : value_text(e->sample[c], info->dims, info->point, buf, sizeof buf));
+        fprintf(to, "%-28s %s\n", name, text ? text : value_text(v, info->dims, info->point, buf, sizeof buf));
     }
 }
 
@@ -61,7 +65,7 @@ int bench_read_back(const struct bench *b, struct rig *rig, struct live *live, c
         }
     }
     for (uint8_t i = 0; i < b->n_insts; i++) {
-        show(&b->inst[i], &latest[i], to);
+        show(rig, i, &latest[i], to);
     }
     live_close(live);
     rig_close(rig);

@@ -291,6 +291,7 @@ void host_forget(struct host *h)
 {
     h->n_pieces = 0;
     h->n_bytes = 0;
+    h->last_rx -= 3600 * NSEC_S; /* what it had half sent is no part of the next one's first frame */
 }
 
 static void arrive(struct host *h, const struct host_wiring *w, nsec now)

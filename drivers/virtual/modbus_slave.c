@@ -12,6 +12,10 @@
 /* t3.5 at 9600 baud is 3.6 ms; nothing within a frame pauses that long. */
 static const nsec frame_gap = 3500 * INT64_C(1000);
 
+/* TCP frames are counted, not timed: half a frame waits for its rest as long as the connection
+ * lasts. So long a silence is the host's word for a new one. */
+static const nsec connection_gap = 60 * NSEC_S;
+
 /* `have` above the buffer: dropping until silence. */
 enum {
     SLAVE_LOST = 0xFFFF
@@ -291,7 +295,7 @@ void modbus_slave_bytes(struct modbus_slave *s, void *state, const struct emu_en
 {
     const struct slave_call call = {.state = state, .env = env, .now = now, .get = get, .put = put};
 
-    if (idle_ns >= frame_gap)
+    if (idle_ns >= (s->tcp && s->have != SLAVE_LOST ? connection_gap : frame_gap))
         s->have = 0;
     for (size_t i = 0; i < n; i++)
         slave_take(s, &call, bytes[i], out);
