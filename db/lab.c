@@ -91,7 +91,10 @@ static int open_catalogue(struct store *s, struct diag *reterr)
         return rc;
     if (s->read_only)
         return schema_check(s->lab, LAB_APP_ID, LAB_VERSION, &version, reterr);
-    return schema_lab(s->lab, reterr);
+    /* FULL would do for the file, but a commit is the removal of the journal, and only EXTRA makes
+     * that durable: an article that was put, a number that was given */
+    rc = sql_exec(s->lab, "PRAGMA synchronous=EXTRA", reterr);
+    return rc < 0 ? rc : schema_lab(s->lab, reterr);
 }
 
 int lab_open(const char *dir, struct store **ret, struct diag *reterr)

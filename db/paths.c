@@ -112,6 +112,27 @@ int path_highest(const char *lab, int64_t *ret, struct diag *reterr)
     return 0;
 }
 
+int path_sync(const char *path, struct diag *reterr)
+{
+    char folder[DB_PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    int length = slash == NULL || slash == path ? 1 : (int)(slash - path);
+    int fd, rc = 0;
+
+    if (slash == NULL)
+        str_copy(folder, sizeof(folder), ".");
+    else if (str_fmt(folder, sizeof(folder), "%.*s", length, path) < 0)
+        return diag_add(reterr, E_RANGE, "the name of the lab folder is too long");
+    fd = open(folder, O_RDONLY | O_CLOEXEC);
+    /* not every file system can, and one may not be allowed to look into a folder above */
+    if (fd >= 0 && fsync(fd) < 0 && (errno == EIO || errno == ENOSPC || errno == EDQUOT))
+        rc = diag_add(reterr, errno == EIO ? E_IO : E_FULL, "cannot sync the folder %s: %s", folder,
+                      strerror(errno));
+    if (fd >= 0)
+        close(fd);
+    return rc;
+}
+
 int path_folder(const char *path, struct diag *reterr)
 {
     char part[DB_PATH_MAX];

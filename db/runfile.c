@@ -57,7 +57,6 @@ void runfile_unlock(const char *lab, int64_t number, int fd)
 /* The name is the number's proof: it is made exclusively, and its folder's entry is durable. */
 static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], struct diag *reterr)
 {
-    char folder[DB_PATH_MAX];
     int rc = path_run(path, DB_PATH_MAX, lab, number, ".run", reterr);
     int fd;
 
@@ -68,14 +67,10 @@ static int make_file(const char *lab, int64_t number, char path[DB_PATH_MAX], st
         return diag_add(reterr, errno == EEXIST ? E_EXISTS : os_code(errno), "cannot make %s: %s",
                         path, strerror(errno));
     close(fd);
-    if (str_fmt(folder, sizeof(folder), "%s/runs", lab) == 0) {
-        fd = open(folder, O_RDONLY | O_CLOEXEC);
-        if (fd >= 0) {
-            fsync(fd); /* not every file system can; the data are synced either way */
-            close(fd);
-        }
-    }
-    return 0;
+    rc = path_sync(path, reterr);
+    if (rc < 0)
+        unlink(path);
+    return rc;
 }
 
 static int insert_run(sqlite3 *db, int64_t number, const struct store_run *run, struct diag *reterr)
@@ -290,6 +285,22 @@ void runfile_detach(struct store *s)
 
 /* ---- At its end ---- */
 
+/* SQLite does not tell when it could not remove the journal of the header's change, which would
+ * take it back when somebody opens the file; and what it removed could be back after a power cut.
+ * Either way the file would no longer be the one we hash. */
+static int settled_for_good(sqlite3 *db, struct diag *reterr)
+{
+    char journal[DB_PATH_MAX];
+    const char *path = sqlite3_db_filename(db, "main");
+    int rc = path_sync(path, reterr);
+
+    if (rc < 0)
+        return rc;
+    if (str_fmt(journal, sizeof(journal), "%s-journal", path) < 0 || access(journal, F_OK) == 0)
+        return diag_add(reterr, E_IO, "cannot remove the journal of the run file");
+    return 1;
+}
+
 int runfile_settle(sqlite3 *db, struct diag *reterr)
 {
     sqlite3_stmt *st;
@@ -311,7 +322,7 @@ int runfile_settle(sqlite3 *db, struct diag *reterr)
     sqlite3_finalize(st);
     if (rc < 0)
         return rc;
-    return strcmp(mode, "delete") == 0 ? 1 : 0;
+    return strcmp(mode, "delete") == 0 ? settled_for_good(db, reterr) : 0;
 }
 
 static int check_with(sqlite3 *db, const char *pragma, bool ok_row, int64_t number,

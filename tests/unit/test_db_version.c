@@ -1,12 +1,16 @@
 /* Run files of an old version go on as new ones; those of a newer one, and what is no run file at
- * all, are refused. */
+ * all, are refused; one that cannot be settled is not called closed. */
 #include "base/attr.h"
 #include "base/err.h"
 #include "base/str.h"
 #include "tests/support/db_rig.h"
 
 #include <check.h>
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* A run file as version 1 had it, word for word: this text is never changed. */
@@ -158,6 +162,52 @@ START_TEST(test_other_files)
 }
 END_TEST
 
+/* ---- A journal that does not go away ---- */
+
+static int (*true_unlink)(const char *);
+
+static int stubborn_unlink(const char *path)
+{
+    size_t n = strlen(path);
+
+    if (n > 12 && strcmp(path + n - 12, ".run-journal") == 0) {
+        errno = EIO;
+        return -1;
+    }
+    return true_unlink(path);
+}
+
+/* SQLite does not tell that its last journal stayed: opening the file would take the header back.
+ * Such a run is not recorded as closed, and its file is not hashed, until the next who opens the
+ * lab can settle it. */
+START_TEST(test_stubborn_journal)
+{
+    sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+    char dir[256], path[400], lab[400], sha[65];
+    struct store_end end = {.t = NSEC_S, .verdict = "done", .cause = "done", .text = "", .virtual_speed = (double)NAN};
+    struct store *s;
+    int rc;
+
+    rig_folder(dir);
+    ck_assert_int_eq(str_fmt(lab, sizeof(lab), "%s/lab.db", dir), 0);
+    s = rig_lab(dir);
+    rig_path(path, dir, rig_begin(s));
+    rig_play(s, 0, 50, 0);
+    true_unlink = (int (*)(const char *))vfs->xGetSystemCall(vfs, "unlink");
+    ck_assert_int_eq(
+        vfs->xSetSystemCall(vfs, "unlink", (sqlite3_syscall_ptr)stubborn_unlink), SQLITE_OK);
+    rc = store_end(s, &end, sha, NULL);
+    ck_assert_int_eq(vfs->xSetSystemCall(vfs, "unlink", NULL), SQLITE_OK);
+    ck_assert_int_eq(rc, E_IO);
+    lab_close(s);
+    ck_assert_int_eq(rig_query(lab, "SELECT count(*) FROM run WHERE closed = 1"), 0);
+    ck_assert_int_eq(rig_query(lab, "SELECT count(*) FROM run WHERE file_sha256 NOT NULL"), 0);
+    lab_close(rig_lab(dir));
+    ck_assert_int_eq(rig_query(lab, "SELECT count(*) FROM run WHERE closed = 1"), 1);
+    rig_remove(dir);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("db_version");
@@ -168,6 +218,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_test(c, test_version_1);
     tcase_add_test(c, test_other_files);
+    tcase_add_test(c, test_stubborn_journal);
     suite_add_tcase(s, c);
     r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
