@@ -1,7 +1,7 @@
 /* benchctl/gate.c - from effects to wishes and rows: the rule "journal before effect, except where an effect takes energy away".
  *
  * Under the virtual clock the store is written in line: an event's rows are put before its effects leave, and both fall into the same commit, so a killed rehearsal that goes on
- * from its files sees neither or both. SAFE and every effect that takes energy away do not look at the store at all.
+ * from its files sees neither or both. SAFE does not look at the store at all.
  */
 #include "benchctl/session_priv.h"
 
@@ -175,8 +175,8 @@ static void fx_record(struct session *s, const struct event *e, const struct eff
         quality[k] = from_event ? e->quality[k] : c->quality;
         t = c->seen && c->at < t ? c->at : t;
     }
-    struct store_row row = {.table = fx->code, .t = t, .step = s->run->now.number, .cycle = s->run->cycle, .value = value, .quality = quality,
-                            .charge_ah = s->run->count.charge_c.sum / 3600.0, .energy_wh = s->run->count.energy_j.sum / 3600.0};
+    struct store_row row = {.table = fx->code, .t = t, .step = (uint32_t)fx->v[3], .cycle = (uint32_t)fx->v[2], .value = value, .quality = quality,
+                            .charge_ah = fx->v[0] / 3600.0, .energy_wh = fx->v[1] / 3600.0};
     stored(s, store_sample(s->opt.store, &row));
 }
 

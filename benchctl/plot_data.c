@@ -153,7 +153,7 @@ static bool falls(const struct trace *t, size_t i)
     return t->lo[after] + t->hi[after] < t->lo[before] + t->hi[before];
 }
 
-/* Points in SI and seconds, for now. Lowest and highest of a bucket one after the other in the
+/* Points in SI and seconds; the picture's own units come when all of it is known. Lowest and highest of a bucket one after the other in the
  * order in which they were passed, a little apart, so that a slope stays a slope. */
 static int trace_add(struct series *s, struct run_file *f, const char *channel,
                      const struct plot_range *range, struct diag *reterr)
