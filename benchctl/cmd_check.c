@@ -12,11 +12,37 @@
 
 static struct loaded loaded;
 
+/* From the last reply; the engine's own rule where the station gives none. */
+static double silent_trip_s(const struct station_group *g)
+{
+    return g->trip_s > 0.0 ? g->trip_s : 4.0 * g->stale_s;
+}
+
 static void print_guards(const struct program *p, const struct check_report *c)
 {
     char buf[40];
     for (uint16_t g = 0; g < p->n_guards; g++) {
         printf("     guard %-46s trip after at most %s\n", program_text(p, p->guards[g].text), duration_text(c->trip_s[g], buf, sizeof buf));
+    }
+}
+
+/* A guard's latency holds while its instrument answers. What silence leads to has limits of its own: pause, then trip. */
+static void print_silence(const struct program *p, bool each)
+{
+    char pause[40], trip[40];
+    double pause_s = 0.0, trip_s = 0.0;
+    for (uint16_t k = 0; k < p->station.n_groups; k++) {
+        const struct station_group *g = &p->station.group[k];
+        pause_s = fmax(pause_s, g->stale_s);
+        trip_s = fmax(trip_s, silent_trip_s(g));
+        if (each) {
+            printf("     silent %-45s pause after at most %s, trip after %s\n", g->inst, duration_text(g->stale_s, pause, sizeof pause),
+                   duration_text(silent_trip_s(g), trip, sizeof trip));
+        }
+    }
+    if (!each && p->station.n_groups) {
+        printf("     silent instruments   pause after at most %s, trip after at most %s (--guards lists them)\n", duration_text(pause_s, pause, sizeof pause),
+               duration_text(trip_s, trip, sizeof trip));
     }
 }
 
@@ -61,11 +87,12 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
     uint16_t g;
     double trip = slowest_trip(p, c, &g);
     if (g != PROG_NONE) {
-        printf("     %u guards   trip latency at most %s (%s)\n", c->n_guards, duration_text(trip, a, sizeof a), program_text(p, p->guards[g].text));
+        printf("     %u guards   trip latency at most %s (%s) while it answers\n", c->n_guards, duration_text(trip, a, sizeof a), program_text(p, p->guards[g].text));
     }
     if (guards) {
         print_guards(p, c);
     }
+    print_silence(p, guards);
     if (c->runtime_bounded) {
         printf("     %u set values depend on measured registers: the run itself refuses what leaves the window\n", c->runtime_bounded);
     }
