@@ -20,7 +20,7 @@ for d in drivers/*.c; do
     grep -q '^const struct driver driver_' "$d" || continue
     name=$(awk '/^const struct driver driver_/ {on=1} on && /\.name = / {gsub(/.*\.name = "|".*/, ""); print; exit}' "$d")
     grep -rq "\.name = \"$name\"" drivers/virtual || say "$d: $name has no emulator"
-    ls tests/wire/"$name"*.txt >/dev/null 2>&1 || say "$d: $name has no transcript"
+    ls tests/wire/"$(basename "$d" .c)"*.txt >/dev/null 2>&1 || say "$d: $name has no transcript"
     grep -q "$name" docs/DRIVERS.md || say "$d: $name has no paragraph in docs/DRIVERS.md"
 done
 exit $bad

@@ -201,6 +201,8 @@ static void play_file(const char *driver)
     ck_assert_ptr_nonnull(p);
     ck_assert_int_eq(
         str_fmt(path, sizeof(path), "%s/tests/wire/%s.txt", root != NULL ? root : ".", driver), 0);
+    for (char *c = strrchr(path, '/'); *c != '\0'; c++) /* named as the driver's file */
+        *c = *c == '-' ? '_' : *c;
     rig_named(&p->rig, driver);
     p->file = path;
     f = fopen(path, "r");
