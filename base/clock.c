@@ -33,6 +33,11 @@ nsec clock_mono(const struct clock *c)
     return c->is_virtual ? c->mono : read_clock(CLOCK_MONOTONIC) - c->mono;
 }
 
+nsec clock_os(const struct clock *c, nsec t)
+{
+    return t >= NSEC_NEVER - c->mono ? NSEC_NEVER : t + c->mono;
+}
+
 /* The real wall clock is asked anew each time: anchor pairs are there to show its steps. */
 nsec clock_wall(const struct clock *c)
 {

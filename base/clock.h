@@ -21,6 +21,8 @@ void clock_init_os(struct clock *c);
 /* wall_start_s: seconds since the epoch at mono 0 (a fixed date keeps simulations repeatable). */
 void clock_init_virtual(struct clock *c, int64_t wall_start_s);
 nsec clock_mono(const struct clock *c);
+/* Instant `t` of this (OS) clock as the system counts it: CLOCK_MONOTONIC ns, for timerfd and shared pages. */
+nsec clock_os(const struct clock *c, nsec t);
 nsec clock_wall(const struct clock *c);
 /* Virtual only; never backwards (asserted). */
 void clock_advance_to(struct clock *c, nsec t);

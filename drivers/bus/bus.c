@@ -178,9 +178,10 @@ static bool same_inst_set(const struct job *job, const struct job *like)
     return job->inst == like->inst && job->kind == JOBKIND_SET;
 }
 
-static bool same_channel_set(const struct job *job, const struct job *like)
+/* The same value is no newer one: two stations may want it of a chamber that both sit in. */
+static bool older_set(const struct job *job, const struct job *like)
 {
-    return same_inst_set(job, like) && job->chan == like->chan;
+    return same_inst_set(job, like) && job->chan == like->chan && fabs(job->value - like->value) > 0.0;
 }
 
 static bool any_job(const struct job *job, const struct job *like)
@@ -295,7 +296,7 @@ int bus_submit(struct bus *b, struct bus_wiring *w, nsec now, const struct job *
         if (!has_room(b))
             evict(b, w, now);
     } else if (mine.kind == JOBKIND_SET) {
-        fail_matching(b, w, now, &mine, same_channel_set, XFER_DROPPED,
+        fail_matching(b, w, now, &mine, older_set, XFER_DROPPED,
                       "dropped: replaced by a newer value");
     }
     if (!has_room(b))

@@ -135,12 +135,16 @@ struct bus {
     struct bus_frame frame[BUS_FRAMES_MAX];
 };
 
+struct modbus_lib; /* drivers/bus/modbus_lib.h */
+
 /* Pointers and functions: not part of the state. */
 struct bus_wiring {
     const char *name;
     struct inst *inst[BUS_INSTS_MAX];
     enum wire_kind wire;
-    bool modbus_tcp;
+    bool modbus_tcp;        /* else RTU frames, whatever carries them: a serial line or TCP */
+    struct modbus_lib *lib; /* Modbus frames by libmodbus, opened for the same framing; NULL: by
+                               wire/modbus.c (sim:) */
     const char *line_end;
     nsec byte_ns;                                                 /* 0: not a serial line */
     nsec lost_after;                                              /* default 5 s */
@@ -178,5 +182,9 @@ void bus_bytes(struct bus *b, struct bus_wiring *w, nsec first_at, nsec now, con
 /* Down: all jobs fail with XFER_LOST, all identified instruments are reported lost. Up: they are
  * identified again and reported back. */
 void bus_link(struct bus *b, struct bus_wiring *w, nsec now, bool up);
+
+/* A request as it goes on this wire, for the guardian's cards: length or E_FULL. */
+int bus_frame_request(const struct bus *b, const struct bus_wiring *w, const struct xfer *x,
+                      uint8_t *ret_frame, size_t size) MUST_USE;
 
 #endif

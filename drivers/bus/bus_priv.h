@@ -30,9 +30,6 @@ enum match {
     MATCH_GARBLED,
 };
 
-/* match.c: wire bytes of a request; E_FULL when it cannot be one. */
-int frame_request(const struct bus *b, const struct bus_wiring *w, const struct xfer *x,
-                  uint8_t *ret_frame, size_t size) MUST_USE;
 /* Look for the reply of x in b->rx. It lies at *ret_start and is *ret_n bytes long on the wire.
  * `silent`: the line has gone quiet, more will not come. */
 enum match match_reply(const struct bus *b, const struct bus_wiring *w, struct xfer *x, bool silent,

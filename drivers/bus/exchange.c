@@ -133,9 +133,11 @@ static void send_request(struct bus *b, struct bus_wiring *w, nsec now)
     int n;
 
     b->transaction++;
-    n = frame_request(b, w, x, frame, sizeof(frame));
+    n = bus_frame_request(b, w, x, frame, sizeof(frame));
     if (n < 0) {
-        exchange_give_up(b, w, now, XFER_DROPPED, "the driver's request is too long");
+        exchange_give_up(b, w, now, XFER_DROPPED,
+                         n == E_FULL ? "the driver's request is too long"
+                                     : "the driver's request is none");
         return;
     }
     frame_record(b, now, b->current.inst, '>', frame, (size_t)n);
@@ -145,6 +147,7 @@ static void send_request(struct bus *b, struct bus_wiring *w, nsec now)
     on_wire = n * w->byte_ns;
     timeout = (x->timeout_ms ? x->timeout_ms : bus_driver(b, w)->timeout_ms) * NSEC_MS;
     x->rx_len = 0;
+    x->refusal = 0;
     b->rx_n = 0;
     b->sent_at = now;
     b->phase = BUS_WAITING;
@@ -235,6 +238,9 @@ static void failure_text(const struct bus *b, const struct bus_wiring *w, enum x
         rc = str_fmt(buf, size, "%sno reply within %u ms", what, timeout_ms);
     else if (how == XFER_REFUSED)
         rc = str_fmt(buf, size, "%srefused with exception %u", what, (unsigned)x->refusal);
+    else if (x->refusal != 0)
+        rc = str_fmt(buf, size, "%sexception %u, but perhaps a late one", what,
+                     (unsigned)x->refusal);
     else
         rc = str_fmt(buf, size, "%sgarbled reply", what);
     ASSERT(rc == 0);

@@ -1,11 +1,14 @@
 /* drivers/bus/match.c - requests into frames, and finding the reply among the bytes that came.
  *
  * Modbus frames carry address, function, length and check sum, so the reply is searched for behind
- * noise and behind frames of others. A text line carries nothing of that kind: whatever is not
+ * noise and behind frames of others. On real lines libmodbus builds the request and has to accept
+ * the reply, but where a reply ends, and whether it answers this request, is found out here: it
+ * checks hardly more than the check sum. A text line carries nothing of that kind: whatever is not
  * printable spoils it, but for the bytes that a glitch on an idle line leaves before the first
  * character: a low pulse on an idle-high line is read as zeros, then ones.
  */
 #include "drivers/bus/bus_priv.h"
+#include "drivers/bus/modbus_lib.h"
 #include "drivers/wire/modbus.h"
 
 #include <string.h>
@@ -15,8 +18,8 @@ enum {
     CRC_BYTES = 2
 };
 
-int frame_request(const struct bus *b, const struct bus_wiring *w, const struct xfer *x,
-                  uint8_t *ret_frame, size_t size)
+int bus_frame_request(const struct bus *b, const struct bus_wiring *w, const struct xfer *x,
+                      uint8_t *ret_frame, size_t size)
 {
     size_t n_end;
 
@@ -24,7 +27,9 @@ int frame_request(const struct bus *b, const struct bus_wiring *w, const struct 
         return E_FULL;
     if (w->wire == WIRE_MODBUS) {
         if (x->tx_len < 2)
-            return E_FULL;
+            return E_INVALID;
+        if (w->lib)
+            return modbus_lib_wrap(w->lib, b->transaction, x->tx, x->tx_len, ret_frame, size);
         if (w->modbus_tcp)
             return modbus_tcp_wrap(b->transaction, x->tx, x->tx_len, ret_frame, size);
         return modbus_rtu_wrap(x->tx, x->tx_len, ret_frame, size);
@@ -39,21 +44,38 @@ int frame_request(const struct bus *b, const struct bus_wiring *w, const struct 
 
 /* ---- Modbus ---- */
 
-static enum match take_message(struct xfer *x, const uint8_t *msg, size_t n)
+/* A whole frame, its check sum or the number of its transaction apart: does it answer us? */
+static enum match take_frame(const struct bus_wiring *w, struct xfer *x, const uint8_t *frame,
+                             size_t n)
 {
+    const uint8_t *msg = w->modbus_tcp ? frame + MBAP_BYTES : frame;
+    size_t n_msg = n - (w->modbus_tcp ? MBAP_BYTES : CRC_BYTES);
     uint8_t exception = 0;
-    int rc = modbus_answers(x->tx, x->tx_len, msg, n, &exception);
+    int rc = modbus_answers(x->tx, x->tx_len, msg, n_msg, &exception);
 
     if (rc != 0 && rc != E_REFUSED)
         return MATCH_GARBLED;
+    if (w->lib && modbus_lib_check(w->lib, x->tx[0], frame, n) != 0)
+        return MATCH_GARBLED;
     x->refusal = exception;
-    memcpy(x->rx, msg, n);
-    x->rx[n] = 0;
-    x->rx_len = (uint16_t)n;
+    memcpy(x->rx, msg, n_msg);
+    x->rx[n_msg] = 0;
+    x->rx_len = (uint16_t)n_msg;
     return rc == 0 ? MATCH_REPLY : MATCH_REFUSED;
 }
 
-static enum match match_rtu(const struct bus *b, struct xfer *x, size_t *ret_start, size_t *ret_n)
+/* An exception has no shape that tells one request of its function from another: until a resync has
+ * had its first reply it may be the late answer to what was asked before. Over TCP it carries a
+ * number. */
+static bool exception_is_doubtful(const struct bus *b)
+{
+    bool identify = b->prefix || b->current.kind == JOBKIND_IDENTIFY;
+
+    return identify && b->at_xfer == 0 && b->inst[b->current.inst].resync;
+}
+
+static enum match match_rtu(const struct bus *b, const struct bus_wiring *w, struct xfer *x,
+                            size_t *ret_start, size_t *ret_n)
 {
     enum match best = MATCH_MORE;
 
@@ -74,8 +96,8 @@ static enum match match_rtu(const struct bus *b, struct xfer *x, size_t *ret_sta
                 best = MATCH_SPOILT;
             continue;
         }
-        m = take_message(x, p, (size_t)length - CRC_BYTES);
-        if (m == MATCH_GARBLED)
+        m = take_frame(w, x, p, (size_t)length);
+        if (m == MATCH_GARBLED || (m == MATCH_REFUSED && exception_is_doubtful(b)))
             continue;
         *ret_start = at;
         *ret_n = (size_t)length;
@@ -84,7 +106,8 @@ static enum match match_rtu(const struct bus *b, struct xfer *x, size_t *ret_sta
     return best;
 }
 
-static enum match match_tcp(const struct bus *b, struct xfer *x, size_t *ret_start, size_t *ret_n)
+static enum match match_tcp(const struct bus *b, const struct bus_wiring *w, struct xfer *x,
+                            size_t *ret_start, size_t *ret_n)
 {
     size_t at = 0;
 
@@ -99,7 +122,7 @@ static enum match match_tcp(const struct bus *b, struct xfer *x, size_t *ret_sta
         if (length == 0 || (size_t)length > b->rx_n - at)
             return MATCH_MORE;
         if (modbus_get_u16(p) == b->transaction) {
-            enum match m = take_message(x, p + MBAP_BYTES, (size_t)length - MBAP_BYTES);
+            enum match m = take_frame(w, x, p, (size_t)length);
 
             if (m != MATCH_GARBLED) {
                 *ret_start = at;
@@ -234,8 +257,8 @@ enum match match_reply(const struct bus *b, const struct bus_wiring *w, struct x
                        size_t *ret_start, size_t *ret_n)
 {
     if (w->wire == WIRE_MODBUS)
-        return w->modbus_tcp ? match_tcp(b, x, ret_start, ret_n)
-                             : match_rtu(b, x, ret_start, ret_n);
+        return w->modbus_tcp ? match_tcp(b, w, x, ret_start, ret_n)
+                             : match_rtu(b, w, x, ret_start, ret_n);
     if (!x->expect_quiet)
         return match_line(b, w->line_end, x, ret_start, ret_n);
     return silent ? match_lines(b, w->line_end, x, ret_start, ret_n) : MATCH_MORE;

@@ -1,5 +1,6 @@
 /* tests/support/bus_rig.c - one bus and one host back to back under a virtual clock. */
 #include "tests/support/bus_rig.h"
+#include "tests/support/bench_rows.h"
 
 #include <check.h>
 #include <stdio.h>
@@ -143,6 +144,8 @@ int rig_add(struct rig *r, const struct driver *driver, const struct emu *emu, u
         chans[inst->n_chans] = driver->chans[inst->n_chans];
         inst->n_chans++;
     }
+    if (driver->make_chans)
+        bench_rows_make(inst, param, bench_rows_doc(driver)->root, bench_rows_doc(driver));
     if (driver->setup)
         RIG_CHECK(driver->setup(inst, NULL) == 0);
     i = bus_add(&r->bus, &r->bus_w, inst);
