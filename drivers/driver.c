@@ -82,6 +82,16 @@ struct xfer *plan_modbus_write(struct plan *plan, const struct inst *inst, uint1
     return x;
 }
 
+struct xfer *plan_modbus_coil(struct plan *plan, const struct inst *inst, uint16_t tag,
+                              uint16_t addr, bool on)
+{
+    struct xfer *x = plan_read(plan, inst, tag, 5, addr, on ? 0xFF00 : 0);
+
+    if (x != NULL)
+        x->retry = RETRY_AFTER_READBACK;
+    return x;
+}
+
 /* ---- Outcomes ---- */
 
 void driver_emit(struct outcome *out, uint16_t chan, double value, enum quality quality)

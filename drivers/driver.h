@@ -20,6 +20,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct conf_doc;
+struct conf_node;
 struct diag;
 struct schema;
 
@@ -139,12 +141,14 @@ struct outcome {
 /* ---- The instrument as the driver sees it ------------------------------------------------------ */
 
 struct driver;
+struct map_row; /* below */
 struct inst {
     const struct driver *driver;
     void *state;         /* driver->state_size bytes, flat */
     const void *param;   /* driver->param_size bytes, filled from the bench file by the schema */
     struct chan *chans;  /* the driver's rows, copied; setup() and the bench narrow ranges */
     uint16_t n_chans;
+    const struct map_row *rows; /* of the bench file (make_chans()); NULL: the driver's own */
     uint16_t unit;       /* bus address: a number, or the letter of an Alicat */
     bool addressed;      /* on a shared line (RS-485): ESPEC puts its address before each command */
     const char *name;    /* in the bench file */
@@ -153,8 +157,6 @@ struct inst {
 enum wire_kind { WIRE_LINE, WIRE_MODBUS, WIRE_FRAME, WIRE_USBTMC, WIRE_CAN };
 enum driver_status { DRIVER_DRAFT, DRIVER_EMULATED, DRIVER_BENCH, DRIVER_FIELD };
 enum safe_want { SAFE_OUTPUT_OFF, SAFE_ALL }; /* `output X off` and `safe X` of a safe sequence */
-
-struct map_row; /* below */
 
 /* Every function may be NULL when the rows do its work. All return 0 or a negative E_... */
 struct driver {
@@ -166,16 +168,23 @@ struct driver {
     const char *line_end; /* WIRE_LINE: terminator both ways */
     uint32_t baud;        /* the sheet's default; 0: not a serial line */
     uint32_t timeout_ms;  /* from the fact sheet, times two; the bench file may raise it */
+    uint32_t set_ms;      /* the longest that the reply to a request of a set or a safe plan may take; 0: timeout_ms */
     uint32_t gap_ms;      /* between requests */
     uint32_t late_ms;     /* longest a late reply was ever seen: quiet time after a time-out */
     uint32_t boot_ms;     /* silent for so long after power-up, where that is longer than it takes to call it lost; 0: shorter */
-    const struct chan *chans; /* ends with name == NULL */
+    const struct chan *chans; /* ends with name == NULL; empty where the bench file gives them */
     const struct map_row *rows; /* optional register map, ends with chan == NULL */
     uint16_t rows_max_gap;      /* registers that may lie between two rows of one request */
     const struct schema *params; /* keys the bench file may give this driver */
     size_t state_size, param_size;
     const void *param_defaults;  /* param_size bytes; NULL: zero */
     const char *const hazard[6]; /* the hazard card: lost link, power-up, front panel, off-state, kind of limit, own watchdog; NULL: carries no energy */
+
+    /* A driver without channels of its own: the bench file lists them under chans_key. Fills inst->chans (room for CHANNELS_MAX), n_chans, rows and
+     * its own part of param; what it needs to keep goes into doc->arena, which lives as long as the bench. Runs after params were read, before limits
+     * and setup(). The only call that may allocate. */
+    const char *chans_key;
+    int (*make_chans)(struct inst *, void *param, const struct conf_node *list, struct conf_doc *doc, struct diag *reterr);
 
     /* Check parameters against each other; narrow ranges. No plan: nothing is known of the device. */
     int (*setup)(struct inst *, struct diag *reterr);
@@ -204,7 +213,15 @@ struct driver {
 /* ---- Rows: the map of a simple Modbus instrument ------------------------------------------------- */
 
 enum row_type { ROW_U16, ROW_I16, ROW_U32, ROW_I32, ROW_F32, ROW_BIT, ROW_COIL };
-enum row_flag { ROW_WORDS_SWAPPED = 1, ROW_INPUT_REGISTER = 2, ROW_NO_READBACK = 4 };
+enum row_flag {
+    ROW_WORDS_SWAPPED = 1,   /* low word first: CDAB */
+    ROW_INPUT_REGISTER = 2,  /* read with function 4; a coil with function 2 */
+    ROW_NO_READBACK = 4,
+    ROW_BYTES_SWAPPED = 8,   /* low byte first in each word: BADC; with ROW_WORDS_SWAPPED: DCBA */
+    ROW_WRITE_MANY = 16,     /* written with function 16 or 15 even when it is a single one */
+    ROW_READ_WRITE = 32,     /* written and read back with function 23, registers only */
+    ROW_SET_ELSEWHERE = 64,  /* set_addr counts even when it is 0 */
+};
 
 /* si = raw * scale + offset. A word whose raw value equals `over` is Q_OVER (sensor break). Adjacent rows are read in one request where the gap
  * between them is at most rows_max_gap. addr is the PDU address (register number - 1). */
@@ -226,6 +243,8 @@ struct xfer *plan_add(struct plan *, uint16_t tag);
 /* Modbus shapes of the same: unit id and PDU are written, retry class chosen (reads freely, writes after read-back). */
 struct xfer *plan_modbus_read(struct plan *, const struct inst *, uint16_t tag, uint16_t addr, uint16_t n);
 struct xfer *plan_modbus_write(struct plan *, const struct inst *, uint16_t tag, uint16_t addr, const uint16_t *words, uint16_t n);
+/* Function 5. */
+struct xfer *plan_modbus_coil(struct plan *, const struct inst *, uint16_t tag, uint16_t addr, bool on);
 /* A text line, RETRY_FREELY. */
 struct xfer *plan_line(struct plan *, uint16_t tag, const char *fmt, ...) PRINTF(3, 4);
 
@@ -250,6 +269,13 @@ enum { ROW_TAG = 0x8000 };
 int rows_plan_poll(const struct inst *, struct plan *ret_plan);
 int rows_plan_set(const struct inst *, uint16_t chan, double value, struct plan *ret_plan);
 int rows_absorb(struct inst *, const struct xfer *, struct outcome *);
+/* One row by itself, under the driver's own tag: ask for it, and say what came as a sample of its channel. */
+void rows_plan_read(const struct inst *, uint16_t index, uint16_t tag, struct plan *);
+void rows_absorb_read(const struct inst *, uint16_t index, const struct xfer *, struct outcome *);
+/* Would rows_plan_set() have room for the value? 0, E_RANGE. */
+int row_holds(const struct map_row *, double value);
+uint16_t row_words(const struct map_row *); /* registers or coils it takes */
+uint8_t row_function(const struct map_row *); /* that reads it: 1 to 4 */
 uint16_t modbus_word(const struct xfer *, uint16_t i); /* i-th register of a read's reply */
 
 /* The registry (drivers/registry.c): NULL-terminated, by name. */

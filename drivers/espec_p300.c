@@ -558,6 +558,7 @@ const struct driver driver_espec_p300 = {
     .line_end = "\r\n",
     .baud = 9600,
     .timeout_ms = 3000,
+    .set_ms = WRITE_MS,
     .gap_ms = 100,
     .late_ms = 3000,
     .chans = channels,

@@ -526,6 +526,7 @@ const struct driver driver_keithley_2461 = {
     .wire = WIRE_LINE, /* LAN, raw socket 5025; the same lines go over USBTMC */
     .line_end = "\n",
     .timeout_ms = 1000,
+    .set_ms = SMU_DIALOGUE_MS,
     .late_ms = 1000,
     .boot_ms = 30000,
     .chans = channels,

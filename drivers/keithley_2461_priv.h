@@ -7,6 +7,8 @@
 #include "drivers/driver.h"
 #include "drivers/wire/line.h"
 
+enum { SMU_DIALOGUE_MS = 1500 }; /* one request of a dialogue */
+
 enum {
     CH_VOLTAGE,
     CH_CURRENT,

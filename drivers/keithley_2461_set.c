@@ -14,7 +14,7 @@
 #include <string.h>
 
 enum {
-    DIALOGUE_MS = 1500
+    DIALOGUE_MS = SMU_DIALOGUE_MS
 };
 
 #define RANGE_V     20.0

@@ -37,10 +37,11 @@ enum port_kind {
     PORT_PRESSURE, /* drive regulator set-point (gauge Pa), sense gauge pressure_pa */
     PORT_FORCE,    /* sense force_n */
     PORT_SENSE,    /* sense one thermocouple or voltage */
+    PORT_RELAY,    /* drive on: the bench's watchdog relay is held; off: it has dropped */
 };
 
 struct port_drive {
-    bool on;                           /* PORT_SOURCE: relay closed; PORT_CHAMBER: running */
+    bool on;                           /* PORT_SOURCE: relay closed; PORT_CHAMBER: running; PORT_RELAY: held */
     double v_max, v_min, i_max, i_min; /* PORT_SOURCE: compliance box; charge positive. A voltage source at V with current limit I: v_max = v_min = V, i = -I..I.
                                           A current source at I with voltage limit L: i_max = i_min = I, v = -L..L */
     double set;                        /* all others, SI */
@@ -109,6 +110,7 @@ const char *emu_fault_name(enum emu_fault f); /* "silent-ignore" */
 struct emu_param {
     uint16_t unit;                  /* bus address, or letter */
     bool addressed;                 /* on a shared line */
+    bool tcp;                       /* Modbus TCP frames instead of RTU (RTU over TCP: false) */
     uint16_t ports[EMU_PORTS_MAX];  /* of the world, in the order the emulator documents */
     uint16_t n_ports;
     const void *model;              /* emulator parameters filled by its schema from the bench file: range, variant, decimals; NULL: defaults */
@@ -136,6 +138,10 @@ struct emu {
 
     void (*fault)(void *state, const struct emu_env *, nsec now, enum emu_fault, bool on);
 
+    /* The plant at its other terminals, which no port of the world stands for: a contact opens, a signal changes. `what` is the emulator's own
+     * number of the terminal. May be NULL. */
+    void (*hand)(void *state, const struct emu_env *, nsec now, uint32_t what, double value);
+
     /* Is any output able to hurt on? Read from the emulator's own state, so that "safe" is judged at the instrument and not in the driver's belief. */
     bool (*energized)(const void *state);
     /* What its standing set-point is (SI), as the instrument holds it: "what is kept is unchanged" is judged by this. */
@@ -160,11 +166,14 @@ void emu_reply_send(struct emu_reply *, struct emu_out *, nsec at, const char *t
 
 /* ---- Shared shape: a register instrument (drivers/virtual/modbus_slave.c) ------------------------ */
 
-/* Framing, CRC or MBAP, unit filter, exceptions 1-3 and counts are done once. The emulator answers two questions. Both return 0 or an exception code. */
+/* Framing, CRC or MBAP, unit filter, exceptions 1-3 and counts are done once. The emulator answers two questions. Both return 0 or an exception code.
+ * Coils and inputs (functions 1, 2, 5, 15) are words of 0 and 1; function 22 is a get and a put of that word, 23 its puts, then its gets. */
 struct modbus_slave {
     bool tcp;
+    bool answers_zero;  /* RTU address 0 is no broadcast here: it is obeyed and answered with 0 */
     uint8_t unit;
     uint16_t max_words;
+    uint32_t functions; /* bit set of the function codes it knows; 0: 3, 4, 6, 16 */
     nsec think;
     uint16_t have;
     uint8_t buf[264];

@@ -96,6 +96,16 @@ void host_mind_fault(struct host *h, struct host_wiring *w, uint8_t emu, nsec no
     }
 }
 
+int host_hand(struct host *h, struct host_wiring *w, uint8_t emu, nsec now, uint32_t what,
+              double value)
+{
+    ASSERT(emu < h->n_emus);
+    if (!w->emu[emu]->hand)
+        return E_UNSUPPORTED;
+    w->emu[emu]->hand(h->state[emu], &w->env[emu], now, what, value);
+    return 0;
+}
+
 /* Field by field: the state is compared byte for byte, and a copied struct brings its padding. */
 void host_fault(struct host *h, const struct host_fault *fault)
 {
@@ -275,6 +285,13 @@ void host_send(struct host *h, struct host_wiring *w, nsec now, const uint8_t *p
     memcpy(h->in + h->n_in, p, n);
     h->n_in = (uint16_t)(h->n_in + n);
     h->in_at = start + (nsec)n * w->byte_ns;
+}
+
+void host_forget(struct host *h)
+{
+    h->n_pieces = 0;
+    h->n_bytes = 0;
+    h->last_rx -= 3600 * NSEC_S; /* what it had half sent is no part of the next one's first frame */
 }
 
 static void arrive(struct host *h, const struct host_wiring *w, nsec now)

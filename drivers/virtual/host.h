@@ -77,11 +77,16 @@ int host_add(struct host *h, struct host_wiring *w, const struct emu *emu,
              struct diag *reterr) MUST_USE;
 /* The bus sends (signature of bus_wiring.send through a small adapter of the owner). */
 void host_send(struct host *h, struct host_wiring *w, nsec now, const uint8_t *p, size_t n);
+/* The controller is gone: replies on their way to it are lost. */
+void host_forget(struct host *h);
 nsec host_due(const struct host *h, const struct host_wiring *w);
 void host_work(struct host *h, struct host_wiring *w, nsec now);
 void host_fault(struct host *h,
                 const struct host_fault *fault); /* line fault; NULL kind LINE_NONE ends it */
 void host_mind_fault(struct host *h, struct host_wiring *w, uint8_t emu, nsec now, enum emu_fault f,
                      bool on);
+/* The plant acts on a terminal of its own (emu.hand). E_UNSUPPORTED: it has none. */
+int host_hand(struct host *h, struct host_wiring *w, uint8_t emu, nsec now, uint32_t what,
+              double value) MUST_USE;
 
 #endif

@@ -12,15 +12,31 @@
 /* t3.5 at 9600 baud is 3.6 ms; nothing within a frame pauses that long. */
 static const nsec frame_gap = 3500 * INT64_C(1000);
 
+/* TCP frames are counted, not timed: half a frame waits for its rest as long as the connection
+ * lasts. So long a silence is the host's word for a new one. */
+static const nsec connection_gap = 60 * NSEC_S;
+
 /* `have` above the buffer: dropping until silence. */
 enum {
     SLAVE_LOST = 0xFFFF
 };
 enum {
+    FN_COILS = 1,
+    FN_INPUTS = 2,
     FN_READ = 3,
     FN_READ_INPUT = 4,
+    FN_WRITE_COIL = 5,
     FN_WRITE = 6,
-    FN_WRITE_MANY = 16
+    FN_WRITE_COILS = 15,
+    FN_WRITE_MANY = 16,
+    FN_MASK = 22,
+    FN_READ_WRITE = 23,
+};
+enum {
+    DEFAULT_FUNCTIONS = 1 << FN_READ | 1 << FN_READ_INPUT | 1 << FN_WRITE | 1 << FN_WRITE_MANY,
+    BITS_READ_MAX = 2000,
+    BITS_WRITE_MAX = 1968,
+    READ_WRITE_MAX = 121 /* words that function 23 writes */
 };
 
 struct slave_call {
@@ -31,78 +47,198 @@ struct slave_call {
     modbus_put *put;
 };
 
-static size_t answer_read(const struct modbus_slave *s, const struct slave_call *c,
-                          const uint8_t *msg, uint8_t *ret_msg)
+static bool is_bits(uint8_t fn)
 {
-    uint16_t addr = modbus_get_u16(msg + 2);
-    uint16_t count = modbus_get_u16(msg + 4);
-    uint16_t most =
-        s->max_words != 0 && s->max_words < MODBUS_READ_MAX ? s->max_words : MODBUS_READ_MAX;
-
-    if (count == 0 || count > most)
-        return modbus_exception(msg[0], msg[1], MODBUS_EX_VALUE, ret_msg);
-    if ((uint32_t)addr + count > 0x10000U)
-        return modbus_exception(msg[0], msg[1], MODBUS_EX_ADDRESS, ret_msg);
-    ret_msg[0] = msg[0];
-    ret_msg[1] = msg[1];
-    ret_msg[2] = (uint8_t)(2 * count);
-    for (uint16_t i = 0; i < count; i++) {
-        uint16_t word = 0;
-        int code = c->get(c->state, c->env, c->now, msg[1], (uint16_t)(addr + i), &word);
-
-        if (code != 0)
-            return modbus_exception(msg[0], msg[1], (uint8_t)code, ret_msg);
-        modbus_put_u16(ret_msg + 3 + 2 * (size_t)i, word);
-    }
-    return 3 + 2 * (size_t)count;
+    return fn == FN_COILS || fn == FN_INPUTS || fn == FN_WRITE_COIL || fn == FN_WRITE_COILS;
 }
 
-static size_t answer_write(const struct modbus_slave *s, const struct slave_call *c,
-                           const uint8_t *msg, size_t n, uint8_t *ret_msg)
+/* 0, or the exception that this count at this address deserves. */
+static int extent_check(uint16_t addr, uint16_t count, unsigned most)
 {
-    uint16_t addr = modbus_get_u16(msg + 2);
-    uint16_t count = msg[1] == FN_WRITE ? 1 : modbus_get_u16(msg + 4);
-    const uint8_t *words = msg + (msg[1] == FN_WRITE ? 4 : 7);
-    uint16_t most =
-        s->max_words != 0 && s->max_words < MODBUS_WRITE_MAX ? s->max_words : MODBUS_WRITE_MAX;
+    if (count == 0 || count > most)
+        return MODBUS_EX_VALUE;
+    return (uint32_t)addr + count > 0x10000U ? MODBUS_EX_ADDRESS : 0;
+}
 
-    if (count == 0 || count > most ||
-        (msg[1] == FN_WRITE_MANY && (n != 7 + 2 * (size_t)count || msg[6] != 2 * count)))
-        return modbus_exception(msg[0], msg[1], MODBUS_EX_VALUE, ret_msg);
-    if ((uint32_t)addr + count > 0x10000U)
-        return modbus_exception(msg[0], msg[1], MODBUS_EX_ADDRESS, ret_msg);
+static unsigned words_most(const struct modbus_slave *s, unsigned protocol_most)
+{
+    return s->max_words != 0 && s->max_words < protocol_most ? s->max_words : protocol_most;
+}
+
+/* Byte count and data behind msg[1]. Returns 0 or an exception code. */
+static int data_read(const struct slave_call *c, uint8_t fn, uint16_t addr, uint16_t count,
+                     uint8_t *ret_msg)
+{
+    size_t n = is_bits(fn) ? (count + 7U) / 8U : 2U * count;
+
+    ret_msg[2] = (uint8_t)n;
+    memset(ret_msg + 3, 0, n);
     for (uint16_t i = 0; i < count; i++) {
-        int code = c->put(c->state, c->env, c->now, msg[1], (uint16_t)(addr + i),
-                          modbus_get_u16(words + 2 * (size_t)i));
+        uint16_t word = 0;
+        int code = c->get(c->state, c->env, c->now, fn, (uint16_t)(addr + i), &word);
 
         if (code != 0)
-            return modbus_exception(msg[0], msg[1], (uint8_t)code, ret_msg);
+            return code;
+        if (!is_bits(fn))
+            modbus_put_u16(ret_msg + 3 + 2 * (size_t)i, word);
+        else if (word != 0)
+            ret_msg[3 + i / 8] |= (uint8_t)(1U << i % 8);
     }
+    return 0;
+}
+
+static int data_write(const struct slave_call *c, uint8_t fn, uint16_t addr, uint16_t count,
+                      const uint8_t *data)
+{
+    for (uint16_t i = 0; i < count; i++) {
+        unsigned word = is_bits(fn) ? (unsigned)data[i / 8] >> i % 8 & 1U
+                                    : (unsigned)modbus_get_u16(data + 2U * i);
+        int code = c->put(c->state, c->env, c->now, fn, (uint16_t)(addr + i), (uint16_t)word);
+
+        if (code != 0)
+            return code;
+    }
+    return 0;
+}
+
+static int serve_read(const struct modbus_slave *s, const struct slave_call *c, const uint8_t *msg,
+                      size_t n, uint8_t *ret_msg, size_t *ret_n)
+{
+    uint16_t addr = modbus_get_u16(msg + 2), count = modbus_get_u16(msg + 4);
+    unsigned most = is_bits(msg[1]) ? BITS_READ_MAX : words_most(s, MODBUS_READ_MAX);
+    int code;
+
+    if (n != 6)
+        return MODBUS_EX_VALUE;
+    code = extent_check(addr, count, most);
+    if (code == 0)
+        code = data_read(c, msg[1], addr, count, ret_msg);
+    *ret_n = 3U + ret_msg[2];
+    return code;
+}
+
+static int serve_write_one(const struct slave_call *c, const uint8_t *msg, size_t n,
+                           uint8_t *ret_msg, size_t *ret_n)
+{
+    uint16_t word = modbus_get_u16(msg + 4);
+
+    if (n != 6 || (msg[1] == FN_WRITE_COIL && word != 0 && word != 0xFF00))
+        return MODBUS_EX_VALUE;
+    if (msg[1] == FN_WRITE_COIL)
+        word = word != 0;
     memcpy(ret_msg, msg, 6);
-    return 6;
+    *ret_n = 6;
+    return c->put(c->state, c->env, c->now, msg[1], modbus_get_u16(msg + 2), word);
+}
+
+static int serve_write_many(const struct modbus_slave *s, const struct slave_call *c,
+                            const uint8_t *msg, size_t n, uint8_t *ret_msg, size_t *ret_n)
+{
+    bool bits = is_bits(msg[1]);
+    uint16_t addr = modbus_get_u16(msg + 2), count = modbus_get_u16(msg + 4);
+    unsigned most = bits ? BITS_WRITE_MAX : words_most(s, MODBUS_WRITE_MAX);
+    size_t n_data = bits ? (count + 7U) / 8U : 2U * count;
+    int code;
+
+    if (n < 7 || n != 7 + n_data || msg[6] != n_data)
+        return MODBUS_EX_VALUE;
+    code = extent_check(addr, count, most);
+    if (code == 0)
+        code = data_write(c, msg[1], addr, count, msg + 7);
+    memcpy(ret_msg, msg, 6);
+    *ret_n = 6;
+    return code;
+}
+
+static int serve_mask(const struct slave_call *c, const uint8_t *msg, size_t n, uint8_t *ret_msg,
+                      size_t *ret_n)
+{
+    uint16_t addr = modbus_get_u16(msg + 2), word = 0;
+    unsigned and_mask, or_mask;
+    int code;
+
+    if (n != 8)
+        return MODBUS_EX_VALUE;
+    and_mask = modbus_get_u16(msg + 4);
+    or_mask = modbus_get_u16(msg + 6);
+    code = c->get(c->state, c->env, c->now, msg[1], addr, &word);
+    if (code != 0)
+        return code;
+    memcpy(ret_msg, msg, 8);
+    *ret_n = 8;
+    return c->put(c->state, c->env, c->now, msg[1], addr,
+                  (uint16_t)((word & and_mask) | (or_mask & ~and_mask)));
+}
+
+/* The write comes first, so that what it wrote can be read back. */
+static int serve_read_write(const struct modbus_slave *s, const struct slave_call *c,
+                            const uint8_t *msg, size_t n, uint8_t *ret_msg, size_t *ret_n)
+{
+    uint16_t addr, count, to_addr, to_count;
+    int code;
+
+    if (n < 11)
+        return MODBUS_EX_VALUE;
+    addr = modbus_get_u16(msg + 2);
+    count = modbus_get_u16(msg + 4);
+    to_addr = modbus_get_u16(msg + 6);
+    to_count = modbus_get_u16(msg + 8);
+    if (n != 11 + 2 * (size_t)to_count || msg[10] != 2 * to_count)
+        return MODBUS_EX_VALUE;
+    code = extent_check(addr, count, words_most(s, MODBUS_READ_MAX));
+    if (code == 0)
+        code = extent_check(to_addr, to_count, words_most(s, READ_WRITE_MAX));
+    if (code == 0)
+        code = data_write(c, msg[1], to_addr, to_count, msg + 11);
+    if (code == 0)
+        code = data_read(c, msg[1], addr, count, ret_msg);
+    *ret_n = 3U + ret_msg[2];
+    return code;
+}
+
+static bool is_known(const struct modbus_slave *s, uint8_t fn)
+{
+    uint32_t functions = s->functions != 0 ? s->functions : (uint32_t)DEFAULT_FUNCTIONS;
+
+    return fn < 32 && (functions >> fn & 1U) != 0;
+}
+
+static int serve(const struct modbus_slave *s, const struct slave_call *c, const uint8_t *msg,
+                 size_t n, uint8_t *ret_msg, size_t *ret_n)
+{
+    if (!is_known(s, msg[1]))
+        return MODBUS_EX_FUNCTION;
+    if (n < 6)
+        return MODBUS_EX_VALUE;
+    switch (msg[1]) {
+    case FN_COILS:
+    case FN_INPUTS:
+    case FN_READ:
+    case FN_READ_INPUT: return serve_read(s, c, msg, n, ret_msg, ret_n);
+    case FN_WRITE_COIL:
+    case FN_WRITE: return serve_write_one(c, msg, n, ret_msg, ret_n);
+    case FN_WRITE_COILS:
+    case FN_WRITE_MANY: return serve_write_many(s, c, msg, n, ret_msg, ret_n);
+    case FN_MASK: return serve_mask(c, msg, n, ret_msg, ret_n);
+    case FN_READ_WRITE: return serve_read_write(s, c, msg, n, ret_msg, ret_n);
+    default: return MODBUS_EX_FUNCTION;
+    }
 }
 
 /* msg: unit + PDU. Returns the length of the answer. */
 static size_t answer(const struct modbus_slave *s, const struct slave_call *c, const uint8_t *msg,
                      size_t n, uint8_t *ret_msg)
 {
-    switch (msg[1]) {
-    case FN_READ:
-    case FN_READ_INPUT:
-        if (n == 6)
-            return answer_read(s, c, msg, ret_msg);
-        break;
-    case FN_WRITE:
-        if (n == 6)
-            return answer_write(s, c, msg, n, ret_msg);
-        break;
-    case FN_WRITE_MANY:
-        if (n >= 7)
-            return answer_write(s, c, msg, n, ret_msg);
-        break;
-    default: return modbus_exception(msg[0], msg[1], MODBUS_EX_FUNCTION, ret_msg);
-    }
-    return modbus_exception(msg[0], msg[1], MODBUS_EX_VALUE, ret_msg);
+    size_t n_msg = 0;
+    int code;
+
+    ret_msg[0] = msg[0];
+    ret_msg[1] = msg[1];
+    ret_msg[2] = 0;
+    code = serve(s, c, msg, n, ret_msg, &n_msg);
+    if (code != 0)
+        return modbus_exception(msg[0], msg[1], (uint8_t)code, ret_msg);
+    return n_msg;
 }
 
 static void frame_serve(const struct modbus_slave *s, const struct slave_call *c,
@@ -111,11 +247,11 @@ static void frame_serve(const struct modbus_slave *s, const struct slave_call *c
     uint8_t msg[MODBUS_ADU_MAX], wire[MODBUS_ADU_MAX];
     const uint8_t *request = s->tcp ? frame + 6 : frame;
     size_t n_request = s->tcp ? n - 6 : n - 2;
-    bool broadcast = !s->tcp && request[0] == 0;
+    bool broadcast = !s->tcp && request[0] == 0 && !s->answers_zero;
     size_t n_msg;
     int n_wire;
 
-    if (request[0] != s->unit && !broadcast)
+    if (request[0] != s->unit && !broadcast && !(s->answers_zero && request[0] == 0))
         return;
     n_msg = answer(s, c, request, n_request, msg);
     if (broadcast)
@@ -159,7 +295,7 @@ void modbus_slave_bytes(struct modbus_slave *s, void *state, const struct emu_en
 {
     const struct slave_call call = {.state = state, .env = env, .now = now, .get = get, .put = put};
 
-    if (idle_ns >= frame_gap)
+    if (idle_ns >= (s->tcp && s->have != SLAVE_LOST ? connection_gap : frame_gap))
         s->have = 0;
     for (size_t i = 0; i < n; i++)
         slave_take(s, &call, bytes[i], out);

@@ -15,6 +15,7 @@
 #define HELD_STEP_S  0.25
 #define PRESS_STEP_S 0.05
 #define CROSSING_S   1e-4
+#define COMPLIANCE_V 100.0 /* the most that a source rises to when it senses nothing */
 #define CELL_TAU_S   1200.0
 #define NO_CHAMBER   255
 
@@ -79,6 +80,7 @@ int world_add_station(struct world *w, int chamber)
     st->chamber = chamber < 0 ? NO_CHAMBER : (uint8_t)chamber;
     st->cell_temperature.value_k = air_k(w, st);
     st->cell_temperature.tau_s = CELL_TAU_S;
+    st->cut = w->watchdog_dropped;
     memo_clear(&st->memo);
     return w->n_stations++;
 }
@@ -86,7 +88,9 @@ int world_add_station(struct world *w, int chamber)
 int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
 {
     int there = kind == PORT_CHAMBER ? w->n_chambers : w->n_stations;
-    if (station_or_chamber < 0 || station_or_chamber >= there)
+    if (kind == PORT_RELAY)
+        station_or_chamber = 0;
+    else if (station_or_chamber < 0 || station_or_chamber >= there)
         return E_NOENT;
     if (w->n_ports >= WORLD_PORTS_MAX)
         return E_FULL;
@@ -126,15 +130,15 @@ static double series_ohm(struct world_station *st)
 static double cell_voltage_v(struct world_station *st, const struct replay_table *t, double i_a)
 {
     if (st->cell_kind == WORLD_REPLAY)
-        return replay_voltage_v(&st->replay, t, i_a);
-    return ocv_v(st) + st->assb.v1_v + i_a * series_ohm(st);
+        return st->emf_v + replay_voltage_v(&st->replay, t, i_a);
+    return ocv_v(st) + st->emf_v + st->assb.v1_v + i_a * series_ohm(st);
 }
 
 static double cell_current_a(struct world_station *st, const struct replay_table *t, double v_v)
 {
     if (st->cell_kind == WORLD_REPLAY)
-        return replay_current_a(&st->replay, t, v_v);
-    return (v_v - ocv_v(st) - st->assb.v1_v) / series_ohm(st);
+        return replay_current_a(&st->replay, t, v_v - st->emf_v);
+    return (v_v - st->emf_v - ocv_v(st) - st->assb.v1_v) / series_ohm(st);
 }
 
 static void fill_follow(struct world_station *st, const struct replay_table *t)
@@ -176,11 +180,22 @@ static struct box box_of(const struct world_station *st)
 {
     const struct port_drive *d = &st->source;
     struct box b = {.v_min = d->v_min, .v_max = d->v_max, .i_min = d->i_min, .i_max = d->i_max};
+    if (st->open_sense == SENSE_DEAD && b.v_min < b.v_max) { /* never sees a limit */
+        b.v_min = -COMPLIANCE_V;
+        b.v_max = COMPLIANCE_V;
+    } else if (st->open_sense == SENSE_DEAD) { /* never sees its level */
+        b.v_min = b.v_max = b.v_max > 0.0 ? COMPLIANCE_V : b.v_max < 0.0 ? -COMPLIANCE_V : 0.0;
+    }
     if (st->reversed)
         b = (struct box){
-            .v_min = -d->v_max, .v_max = -d->v_min, .i_min = -d->i_max, .i_max = -d->i_min};
+            .v_min = -b.v_max, .v_max = -b.v_min, .i_min = -b.i_max, .i_max = -b.i_min};
     b.current_source = b.i_min >= b.i_max && b.v_min < b.v_max;
     return b;
+}
+
+static bool is_connected(const struct world_station *st)
+{
+    return st->source.on && !st->cut;
 }
 
 static double within(double x, double low, double high)
@@ -193,7 +208,7 @@ static struct point point_empty(const struct world_station *st)
 {
     const struct port_drive *d = &st->source;
     struct point p = {0};
-    if (!d->on)
+    if (!is_connected(st))
         return p;
     double wanted_v = d->i_min > 0.0   ? d->v_max
                       : d->i_max < 0.0 ? d->v_min
@@ -221,7 +236,7 @@ static struct point point_find(struct world_station *st, const struct replay_tab
 {
     if (st->cell_kind == WORLD_NO_CELL || st->open_lead)
         return point_empty(st);
-    if (!st->source.on)
+    if (!is_connected(st) || st->open_force)
         return (struct point){.v_v = cell_voltage_v(st, t, 0.0)};
 
     struct box b = box_of(st);
@@ -338,7 +353,7 @@ static void cell_advance(struct world_station *st, const struct replay_table *t,
 static bool press_moves(const struct world_station *st)
 {
     double off_pa = within(st->press.set_pa, 0.0, st->press_param.supply_pa) - st->press.gauge_pa;
-    return st->has_press && (off_pa > 0.0 || off_pa < 0.0);
+    return st->has_press && !st->jammed && (off_pa > 0.0 || off_pa < 0.0);
 }
 
 static void station_advance(struct world_station *st, const struct replay_table *t, double dt_s)
@@ -360,7 +375,10 @@ static void air_advance(struct world *w, double dt_s)
     for (int k = 0; k < w->n_chambers; k++) {
         struct world_chamber *c = &w->chamber[k];
         before_k[k] = c->state.air_k;
-        chamber_step(&c->state, &c->param, c->drive.on, c->drive.set, w->ambient_k, dt_s);
+        if (c->jammed)
+            continue;
+        chamber_step(&c->state, &c->param, c->drive.on && !w->watchdog_dropped, c->drive.set,
+                     w->ambient_k, dt_s);
     }
     for (int s = 0; s < w->n_stations; s++) {
         struct world_station *st = &w->station[s];
@@ -371,7 +389,57 @@ static void air_advance(struct world *w, double dt_s)
     }
 }
 
-void world_advance(struct world *w, nsec now)
+static void air_jam(struct world_chamber *c, double air_k)
+{
+    c->state.air_k = air_k;
+    c->jammed = 1;
+}
+
+static void mishap_do(struct world *w, struct world_station *st)
+{
+    const struct world_mishap m = st->mishap;
+
+    st->mishap.kind = MISHAP_NONE;
+    switch ((enum world_mishap_kind)m.kind) {
+    case MISHAP_NONE: break;
+    case MISHAP_EMF: st->emf_v += m.value; break;
+    case MISHAP_PRESSURE:
+        st->press.gauge_pa = m.value;
+        st->jammed = 1;
+        break;
+    case MISHAP_AIR:
+        if (st->chamber != NO_CHAMBER)
+            air_jam(&w->chamber[st->chamber], m.value);
+        break;
+    case MISHAP_SENSE: st->open_sense = (uint8_t)m.value; break;
+    case MISHAP_LEAD: st->open_force = 1; break;
+    }
+}
+
+/* The first mishap that is due up to `now`; NULL: none. */
+static struct world_station *mishap_due(struct world *w, nsec now)
+{
+    struct world_station *first = NULL;
+
+    for (int s = 0; s < w->n_stations; s++) {
+        struct world_station *st = &w->station[s];
+        if (st->mishap.kind != MISHAP_NONE && st->mishap.at <= now &&
+            (!first || st->mishap.at < first->mishap.at))
+            first = st;
+    }
+    return first;
+}
+
+static void load_note(struct world *w)
+{
+    for (int s = 0; s < w->n_stations; s++) {
+        struct world_station *st = &w->station[s];
+        if (fabs(st->current_a) > st->load_a)
+            st->load_until = w->now;
+    }
+}
+
+static void advance(struct world *w, nsec now)
 {
     if (now <= w->now)
         return;
@@ -384,6 +452,18 @@ void world_advance(struct world *w, nsec now)
             station_advance(&w->station[s], w->replay_table[s], used_s);
         left_s -= used_s;
     }
+    load_note(w);
+}
+
+void world_advance(struct world *w, nsec now)
+{
+    struct world_station *st;
+
+    while ((st = mishap_due(w, now)) != NULL) {
+        advance(w, st->mishap.at);
+        mishap_do(w, st);
+    }
+    advance(w, now);
 }
 
 /* ---- Putting things in
@@ -464,6 +544,17 @@ static void source_drive(struct world *w, int station, const struct port_drive *
     point_note(st, &p);
 }
 
+void world_watchdog(struct world *w, bool dropped)
+{
+    w->watchdog_dropped = dropped;
+    for (int s = 0; s < w->n_stations; s++) {
+        struct world_station *st = &w->station[s];
+        st->cut = dropped;
+        struct point p = point_find(st, w->replay_table[s]);
+        point_note(st, &p);
+    }
+}
+
 void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *drive)
 {
     struct world *w = world;
@@ -474,6 +565,7 @@ void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *
     case PORT_SOURCE: source_drive(w, p->station, drive); break;
     case PORT_CHAMBER: drive_copy(&w->chamber[p->station].drive, drive); break;
     case PORT_PRESSURE: w->station[p->station].press.set_pa = drive->set; break;
+    case PORT_RELAY: world_watchdog(w, !drive->on); break;
     case PORT_FORCE:
     case PORT_SENSE: break; /* they only sense */
     }
@@ -489,6 +581,11 @@ static void source_sense(struct world *w, int station, struct port_sense *s)
     s->current_a = st->current_a;
     s->limit = st->limit;
     s->open = st->cell_kind == WORLD_NO_CELL || st->open_lead;
+    if (st->open_sense == SENSE_DEAD)
+        s->voltage_v = s->value = 0.0;
+    else if (st->open_sense == SENSE_FLOATS && is_connected(st) &&
+             st->source.v_min >= st->source.v_max)
+        s->voltage_v = s->value = st->source.v_max;
 }
 
 void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense)
@@ -503,14 +600,17 @@ void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_se
     case PORT_SOURCE: source_sense(w, p->station, &s); break;
     case PORT_CHAMBER: s.value = w->chamber[p->station].state.air_k; break;
     case PORT_PRESSURE:
-        s.value = st->press.gauge_pa;
+        s.value = st->press.gauge_pa + st->gauge_offset_pa;
         s.open = !st->has_press;
         break;
     case PORT_FORCE:
-        s.value = st->has_press ? press_force_n(&st->press, &st->press_param) : 0.0;
+        s.value = st->force_offset_n;
+        if (st->has_press && !st->force_stuck)
+            s.value += press_force_n(&st->press, &st->press_param);
         s.open = !st->has_press;
         break;
     case PORT_SENSE: s.value = st->cell_temperature.value_k; break;
+    case PORT_RELAY: s.value = w->watchdog_dropped ? 0.0 : 1.0; break;
     }
     if (p->open) {
         s.value = 0.0;

@@ -7,6 +7,9 @@
  * The cell follows its chamber's air with a lag of 20 min (our own choice). Without a press an ASSB cell sits at the model's lowest pressure.
  * A source with i_min = i_max and v_min < v_max is a current source: its voltage limits win, even where that takes the current out of its sign, as real
  * ones do against a cell above their limit. Any other box is a voltage source: its current limits win. Terminals without a cell show what the source would.
+ *
+ * The watchdog relay of the bench stands behind all of them: while it has dropped every source is disconnected from its article and no chamber conditions,
+ * whatever the instruments believe. Air in a press stays.
  */
 #ifndef DRIVERS_VIRTUAL_WORLD_H
 #define DRIVERS_VIRTUAL_WORLD_H
@@ -22,6 +25,24 @@ enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 24 };
 
 enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY };
 
+/* How a sense lead is open: it reads nothing, so that a voltage source rises to its most; or it floats at the voltage that the source is set to. */
+enum world_sense { SENSE_WIRED, SENSE_DEAD, SENSE_FLOATS };
+
+/* What goes wrong in the plant itself, at an instant of its own. */
+enum world_mishap_kind {
+    MISHAP_NONE,
+    MISHAP_EMF,      /* value V are added to the cell's own voltage */
+    MISHAP_PRESSURE, /* the regulator's valve sticks: value Pa gauge, whatever it is set to */
+    MISHAP_AIR,      /* the air of the station's chamber is value K, whatever it is set to */
+    MISHAP_SENSE,    /* value (enum world_sense): the sense lead falls off */
+    MISHAP_LEAD,     /* the current lead falls off */
+};
+struct world_mishap {
+    nsec at;
+    double value;
+    uint8_t kind;
+};
+
 struct world_memo {
     double ocv_y, ocv_v;                           /* key, value; NaN: none yet */
     double series_pa, series_k, series_ohm;
@@ -32,7 +53,18 @@ struct world_station {
     uint8_t has_press;
     uint8_t chamber;            /* index; 255: none, ambient */
     uint8_t limit;              /* which limit holds: 0, 'V', 'I' */
-    uint8_t reversed, open_lead; /* wiring faults */
+    uint8_t reversed, open_lead; /* wiring faults; open_lead: current and sense together */
+    uint8_t open_force;         /* the current lead alone: the cell is still sensed */
+    uint8_t open_sense;         /* enum world_sense */
+    double gauge_offset_pa;     /* the regulator shows so much more than the gauge pressure: an absolute one shows an atmosphere */
+    double force_offset_n;      /* what an unloaded load cell shows */
+    uint8_t force_stuck;        /* the load cell does not move: it shows force_offset_n */
+    struct world_mishap mishap;
+    double emf_v;               /* of a mishap that has happened */
+    uint8_t jammed;             /* the press stays where it is */
+    double load_a;              /* for tests: load_until is the last instant known at which more than this flowed */
+    nsec load_until;
+    uint8_t cut;                /* by the watchdog relay */
     struct assb_param assb_param;
     struct assb_state assb;
     struct replay_state replay; /* its table is in the wiring (struct world_wiring): immutable */
@@ -50,6 +82,7 @@ struct world_chamber {
     struct chamber_param param;
     struct chamber_state state;
     struct port_drive drive;
+    uint8_t jammed; /* the air stays as it is */
 };
 
 struct world_port {
@@ -62,6 +95,7 @@ struct world {
     nsec now;
     double drift;    /* the world's clock runs (1 + drift) seconds per bench second: 1e-4 is 100 ppm */
     double ambient_k;
+    bool watchdog_dropped;      /* no PORT_RELAY: false for ever */
     uint16_t n_stations, n_chambers, n_ports;
     struct world_station station[WORLD_STATIONS_MAX];
     struct world_chamber chamber[WORLD_CHAMBERS_MAX];
@@ -77,10 +111,12 @@ int world_add_station(struct world *w, int chamber /* -1: none */);
 void world_put_assb(struct world *w, int station, const struct assb_param *param);
 void world_put_replay(struct world *w, int station, const struct replay_table *table);
 void world_put_press(struct world *w, int station, const struct press_param *param);
-/* A terminal for an emulator; station or chamber number by kind. Returns the port number; E_FULL, E_NOENT as negative. */
+/* A terminal for an emulator; station or chamber number by kind, of no meaning for PORT_RELAY. Returns the port number; E_FULL, E_NOENT as negative. */
 int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber);
 
 void world_advance(struct world *w, nsec now);
+/* The watchdog relay drops or picks up, at the world's present instant. */
+void world_watchdog(struct world *w, bool dropped);
 /* The emulators' door (signatures of emu_env). */
 void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *drive);
 void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense);

@@ -14,6 +14,7 @@
 extern struct world pair_world;
 extern unsigned n_not_ok; /* samples of another quality than Q_OK so far */
 
+const struct driver *pair_driver(int i); /* NULL: no more */
 int n_drivers(void);
 
 /* A value for this channel that a bench could live with. */

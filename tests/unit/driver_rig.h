@@ -3,6 +3,7 @@
 #define TESTS_UNIT_DRIVER_RIG_H
 
 #include "drivers/driver.h"
+#include "tests/support/bench_rows.h"
 
 #include <check.h>
 #include <math.h>
@@ -26,7 +27,7 @@ static inline int rig_open(struct rig *r, const struct driver *d, uint16_t unit,
     ck_assert_ptr_nonnull(d);
     ck_assert_uint_le(d->state_size, sizeof(r->state));
     ck_assert_uint_le(d->param_size, sizeof(r->param));
-    if (d->param_size > 0)
+    if (d->param_size > 0 && (param != NULL || d->param_defaults != NULL))
         memcpy(r->param, param != NULL ? param : d->param_defaults, d->param_size);
     r->inst = (struct inst){.driver = d,
                             .state = r->state,
@@ -38,6 +39,8 @@ static inline int rig_open(struct rig *r, const struct driver *d, uint16_t unit,
         r->chans[r->inst.n_chans] = d->chans[r->inst.n_chans];
         r->inst.n_chans++;
     }
+    if (d->make_chans != NULL)
+        bench_rows_make(&r->inst, r->param, bench_rows_doc(d)->root, bench_rows_doc(d));
     return d->setup != NULL ? d->setup(&r->inst, NULL) : 0;
 }
 

@@ -13,6 +13,8 @@ struct play {
     int line;
     uint16_t sample, notice; /* next to be expected */
     bool garbled;            /* the last reply was refused and this was not yet expected */
+    bool safe;               /* of this plan each request is sent whatever became of the others */
+    bool set;                /* this plan ends with its answer */
 };
 
 #define PLAY_CHECK(p, c, ...)                                             \
@@ -77,6 +79,8 @@ static void play_start(struct play *p, const char *text)
     int r = E_INVALID;
 
     play_plan_ended(p);
+    p->safe = str_starts(text, "safe ");
+    p->set = str_starts(text, "set ");
     if (strcmp(text, "identify") == 0)
         r = rig_identify(&p->rig);
     else if (strcmp(text, "poll") == 0)
@@ -103,6 +107,15 @@ static void play_request(struct play *p, const char *text)
                rig_sent(&p->rig));
 }
 
+static bool play_said_no(const struct outcome *out)
+{
+    for (uint16_t i = 0; i < out->n_notices; i++)
+        if (out->notice[i].notice == NOTICE_SET_MISMATCH ||
+            out->notice[i].notice == NOTICE_SET_REFUSED)
+            return true;
+    return false;
+}
+
 static void play_reply(struct play *p, const char *text)
 {
     uint8_t rx[XFER_BYTES_MAX];
@@ -116,6 +129,8 @@ static void play_reply(struct play *p, const char *text)
     PLAY_CHECK(p, r == 0 || r == E_GARBLED, "absorb says %s", err_text(r));
     PLAY_CHECK(p, !p->rig.out.overflow && !p->rig.plan.overflow, "overflow");
     p->garbled = r == E_GARBLED;
+    if ((refused && !p->safe) || (p->set && play_said_no(&p->rig.out)))
+        p->rig.plan.n = p->rig.at;
     if (p->garbled)
         p->rig.out.n_samples = p->rig.out.n_notices = 0;
     p->sample = p->notice = 0;
@@ -302,6 +317,8 @@ START_TEST(test_garbage)
     const struct driver *d = drivers_all[_i];
     struct rig r, before;
 
+    if (d->make_chans != NULL)
+        return; /* any number may be an answer there: see test_drivers_generic.c */
     for (size_t i = 0; i < ARRAY_LEN(garbage); i++) {
         rig_named(&r, d->name);
         ck_assert_int_eq(rig_identify(&r), 0);

@@ -39,7 +39,8 @@ END_TEST
 
 START_TEST(test_registry)
 {
-    static const char *const names[] = {"alicat-pcd", "espec-p300", "keithley-2461",
+    static const char *const names[] = {"alicat-pcd",     "ea-psb",       "espec-p300",
+                                        "generic-modbus", "generic-scpi", "keithley-2461",
                                         "pavone-dat1400"};
     size_t n = 0;
 

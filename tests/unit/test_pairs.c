@@ -86,7 +86,8 @@ END_TEST
 /* A limit may be refused where it would cross the set-point that stands; all others are obeyed. */
 static bool is_limit(const struct chan *c)
 {
-    return strcmp(c->name, "limit_high") == 0 || strcmp(c->name, "limit_low") == 0;
+    return strcmp(c->name, "limit_high") == 0 || strcmp(c->name, "limit_low") == 0 ||
+           strncmp(c->name, "window_", 7) == 0;
 }
 
 START_TEST(sets_at_both_ends_and_in_the_middle)
@@ -200,7 +201,7 @@ END_TEST
 
 START_TEST(two_units_share_a_line)
 {
-    const struct driver *d = drivers_all[_i];
+    const struct driver *d = pair_driver(_i);
     struct rig *r;
     int chan;
 

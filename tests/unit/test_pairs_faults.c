@@ -43,7 +43,7 @@ START_TEST(line_faults_in_mid_operation)
 {
     enum line_fault f = (enum line_fault)(1 + _i % (LINE_COUNT - 1));
     int pair = _i / (LINE_COUNT - 1);
-    const struct driver *d = drivers_all[pair];
+    const struct driver *d = pair_driver(pair);
     nsec late[] = {d->timeout_ms * NSEC_MS / 2, (d->timeout_ms + 200) * NSEC_MS,
                    2 * d->timeout_ms * NSEC_MS + 100 * NSEC_MS};
 
@@ -85,7 +85,7 @@ START_TEST(safe_through_line_faults)
 {
     enum line_fault f = (enum line_fault)(_i % LINE_COUNT);
     int pair = _i / LINE_COUNT;
-    const struct driver *d = drivers_all[pair];
+    const struct driver *d = pair_driver(pair);
 
     for (int step = 0; step < 12; step++) {
         struct rig *r = pair_operating(pair);
@@ -187,7 +187,7 @@ START_TEST(mind_faults_in_mid_operation)
     int pair = _i / (FAULT_COUNT - 1);
     struct rig *r;
 
-    if (!(emu_find(drivers_all[pair]->name)->faults & 1U << f) || f == FAULT_WRONG_MODEL)
+    if (!(emu_find(pair_driver(pair)->name)->faults & 1U << f) || f == FAULT_WRONG_MODEL)
         return;
     r = pair_operating(pair);
     judge_fault(r, f);
