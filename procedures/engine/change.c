@@ -63,13 +63,15 @@ void ready_look(struct feed *f)
         return;
     c = missing(r, f->p);
     if (c == CHAN_NONE) {
+        if (!preflight_sensors(f))
+            return;
         r->phase = READY_BEFORE;
         if (f->p->before == PROG_NONE)
             run_arm(f);
         else
             r->step = f->p->before;
         flow_advance(f);
-    } else if (r->at - r->phase_since >= SENSE_TIMEOUT) {
+    } else if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S)) {
         struct why why = WHY(CAUSE_CHECK);
 
         why.chan = c;
@@ -82,14 +84,17 @@ void run_arm(struct feed *f)
     const struct program *p = f->p;
     const struct prog_roles *o = &p->role;
 
+    if (!preflight_sensors(f)) /* questions may have taken hours */
+        return;
     run_enter(f, RUN_ARMED);
     if (!isnan(p->chamber_high_k))
         want_add(f, o->chamber_high, p->chamber_high_k);
     if (!isnan(p->chamber_low_k))
         want_add(f, o->chamber_low, p->chamber_low_k);
-    if (isfinite(p->v_hi))
-        want_add(f, o->voltage_limit, p->v_hi);
+    if (isfinite(p->v_hi) && o->voltage_limit != CHAN_NONE)
+        want_add(f, o->voltage_limit, preflight_look_v(p));
     want_add(f, o->mode, CYCLER_REST);
+    preflight_windows(f);
     (void)want_pump(f);
 }
 
@@ -118,17 +123,18 @@ static void ocv_look(struct feed *f)
         const struct run_chan *v = &r->chan[p->role.voltage];
 
         if (v->at < r->phase_since || isnan(v->value)) {
-            if (r->at - r->phase_since >= SENSE_TIMEOUT)
+            if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S))
                 run_stop(f, VERDICT_ABORT, why);
             return;
         }
-        why.value = v->value;
-        if (v->value < p->ocv_lo_v || v->value > p->ocv_hi_v) {
-            run_stop(f, VERDICT_ABORT, why);
+        if (!preflight_ocv(f, v->value))
             return;
-        }
     }
-    run_begin(f);
+    r->phase = ARMED_NARROW;
+    if (isfinite(p->v_hi))
+        want_add(f, p->role.voltage_limit, p->v_hi);
+    if (want_pump(f))
+        run_begin(f);
 }
 
 void arm_pump(struct feed *f)
@@ -142,6 +148,8 @@ void arm_pump(struct feed *f)
             run_begin(f);
     } else if (r->phase == ARMED_OCV) {
         ocv_look(f);
+    } else if (r->phase == ARMED_NARROW && want_pump(f)) {
+        run_begin(f);
     } else if (r->phase == ARMED_CHECKS) {
         flow_advance(f);
     }
@@ -317,6 +325,7 @@ void run_pause(struct feed *f, struct why why)
         r->act_paused_at = r->moment;
     want_clear(r);
     r->flow_due = 0;
+    proof_reset(r);
     if (r->acting != ACTING_LEAVING && !r->crossing)
         r->change_at = NSEC_NEVER;
     run_enter(f, RUN_PAUSED);
@@ -336,6 +345,8 @@ void run_resume(struct feed *f)
     want_clear(r);
     r->rest_due = 0;
     paused = r->state == RUN_PAUSED;
+    if (r->state == RUN_RECOVERING && f->p->role.mode != CHAN_NONE)
+        want_rest_anew(f); /* nobody knows what stands: current only from there */
     run_enter(f, RUN_RUNNING);
     if (paused) /* after a restart of the controller nothing is heated or pressed again by itself */
         want_standing(f);
@@ -445,7 +456,7 @@ void recover_look(struct feed *f)
 
     if (all_back(r, f->p, &group)) {
         recover(f);
-    } else if (r->at - r->phase_since >= SENSE_TIMEOUT) {
+    } else if (r->at - r->phase_since >= real_time(f->p, SENSE_TIMEOUT_S)) {
         struct why why = WHY(CAUSE_INST_LOST);
 
         why.group = group;
@@ -478,6 +489,7 @@ void run_restarted(struct feed *f, nsec was)
     if (r->crossing)
         uncross(f);
     forget(r, f->p);
+    proof_reset(r);
     r->flow_due = 0;
     r->gap_s = f->e->value;
     if (from == RUN_SAFING) { /* a safe sequence may be walked again; the verdict stays */

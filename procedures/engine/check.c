@@ -335,14 +335,18 @@ static void check_guard(struct checker *k, uint16_t i)
 
         if (!(groups >> n & 1u))
             continue;
-        worst_s = fmax(worst_s, q->period_s + q->latency_s);
+        worst_s = fmax(worst_s, fmin(q->period_s + q->queue_s + q->latency_s, q->stale_s));
+        if (p->role.current != CHAN_NONE && p->station.chan[p->role.current].group == n)
+            k->r->silent_s[n] = p->station.blind_s;
+        else
+            k->r->silent_s[n] = q->stale_s + p->station.rest_s;
         if (g->hold_s > 0.0 && g->hold_s < q->period_s * (1.0 - 1e-9))
             REFUSE(k, E_RANGE, v->place.line > 0 ? &v->place : NULL,
                    "the guard has to last %s, but %s is read every %s",
                    qty_print(g->hold_s, DIMS_TIME, false, a, sizeof(a)), q->name,
                    qty_print(q->period_s, DIMS_TIME, false, b, sizeof(b)));
     }
-    k->r->trip_s[i] = worst_s + g->hold_s + p->station.safe_s;
+    k->r->trip_s[i] = worst_s + g->hold_s + fmax(p->station.safe_s, p->station.rest_s);
 }
 
 static void summarise(struct checker *k)
@@ -359,6 +363,7 @@ static void summarise(struct checker *k)
     k->r->rows = steps.rows + end.rows;
     k->r->bytes = steps.bytes + end.bytes;
     k->r->n_guards = p->n_guards;
+    k->r->cut_s = p->station.cut_s;
 }
 
 int program_check(const struct program *p, struct check_report *ret, struct diag *reterr)

@@ -12,7 +12,12 @@ struct check_report {
     double charge_max_a, discharge_max_a, v_min, v_max, pressure_max_pa, temperature_min_k, temperature_max_k; /* largest that can be asked for */
     double taper_a, taper_accuracy_a;   /* smallest taper, and the current accuracy there; NaN: none */
     unsigned n_guards, runtime_bounded; /* set values that depend on measured registers */
-    double trip_s[PROG_GUARDS_MAX];     /* worst trip latency per guard: poll + deadline x retries + debounce + safe frame */
+    /* Worst time from the onset to no current, per guard: poll, queue and three tries, or the pause for a stale value where that comes first; debounce; the longer of trip
+     * and pause. A value that comes late is not judged late: at stale_s the run pauses. */
+    double trip_s[PROG_GUARDS_MAX];
+    /* The same from the silence of a guarded group to the pause; of the cycler: to its being switched off blindly. 0: not guarded. */
+    double silent_s[STATION_GROUPS_MAX];
+    double cut_s;                       /* the cycler's line is dead; infinite: nothing cuts it, its own limits hold */
 };
 /* Refuses (each with its line): a set value that can leave the window or the bench's range; a guard debounce shorter than its poll period (unless 0); a C-rate without capacity; a taper smaller than twice the
  * accuracy of the current there; a step that cannot end; a role or range that the station does not offer. */

@@ -7,7 +7,7 @@
 #include "procedures/engine/run_priv.h"
 
 enum {
-    RUN_FORMAT = 1
+    RUN_FORMAT = 2
 };
 enum codec_way {
     CODEC_WRITE,
@@ -169,11 +169,13 @@ static void code_state(struct codec *c, struct run *r)
     uint8_t *bytes[] = {
         &r->state,     &r->paused_state, &r->verdict,  &r->final_verdict, &r->stop_after_step,
         &r->acting,    &r->in_at_end,    &r->asking,   &r->skipping,      &r->crossing,
-        &r->abandoned, &r->resuming,     &r->flow_due, &r->rest_due,      &r->discharged_in_cycle};
+        &r->abandoned, &r->resuming,     &r->flow_due, &r->rest_due,      &r->discharged_in_cycle,
+        &r->proof};
     nsec *times[] = {
         &r->at,          &r->moment,     &r->started_at,  &r->paused_since,  &r->safing_since,
         &r->phase_since, &r->act_began,  &r->act_entered, &r->act_paused_at, &r->for_at,
-        &r->least_at,    &r->timeout_at, &r->change_at,   &r->set_sent_at,   &r->question_until};
+        &r->least_at,    &r->timeout_at, &r->change_at,   &r->set_sent_at,   &r->question_until,
+        &r->proof_at,    &r->press_off_since};
     uint16_t *words[] = {&r->end_cause,   &r->cause,   &r->cause_text, &r->cause_chan,
                          &r->cause_group, &r->phase,   &r->step,       &r->next_step,
                          &r->n_want,      &r->want_at, &r->last_cause, &r->last_end,
@@ -182,7 +184,8 @@ static void code_state(struct codec *c, struct run *r)
                          &r->acts_done, &r->question_token, &r->p_n};
     double *reals[] = {&r->cause_value, &r->gap_s,       &r->one_c_a,     &r->soc_c,
                        &r->rest_v,      &r->rest_a,      &r->reason_v[0], &r->reason_v[1],
-                       &r->reason_v[2], &r->reason_v[3], &r->p_sum};
+                       &r->reason_v[2], &r->reason_v[3], &r->p_sum,       &r->proof_v,
+                       &r->proof_a};
 
     code_bits(c, &r->seq, 8);
     code_bits(c, &r->guard_evaluations, 8);
@@ -327,7 +330,7 @@ static bool is_sane(const struct run *r, const struct program *p)
     bool act = (r->acting != ACTING_ON && r->acting != ACTING_ENTERING) ||
                (r->step < p->n_steps && p->steps[r->step].op == OP_ACT);
 
-    if (!step || !act || r->state >= RUN_STATE_COUNT || r->acting > ACTING_FINISHING ||
+    if (!step || !act || r->state >= RUN_STATE_COUNT || r->acting > ACTING_FINISHING || r->proof > PROOF_DONE ||
         (r->asking && r->question >= p->n_questions))
         return false;
     if ((r->acting == ACTING_ON || r->acting == ACTING_LEAVING || r->crossing) &&

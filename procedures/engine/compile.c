@@ -187,7 +187,8 @@ static void set_window(struct comp *c)
 
     p->capacity_c = p->area_m2 = p->one_c_a = p->chamber_high_k = p->chamber_low_k = NAN;
     p->charge_max_a = p->discharge_max_a = p->v_hi = p->p_hi_pa = p->ocv_hi_v = INFINITY;
-    p->v_lo = p->p_lo_pa = p->ocv_lo_v = -INFINITY;
+    p->v_lo = p->p_lo_pa = p->ocv_lo_v = p->charge_lo_k = p->discharge_lo_k = -INFINITY;
+    p->charge_hi_k = p->discharge_hi_k = INFINITY;
     if (!a)
         return;
     p->capacity_c = a->capacity_c;
@@ -201,6 +202,10 @@ static void set_window(struct comp *c)
     p->p_hi_pa = a->pressure_pa.hi;
     p->ocv_lo_v = a->expect_ocv_v.lo;
     p->ocv_hi_v = a->expect_ocv_v.hi;
+    p->charge_lo_k = a->charge_temperature_k.lo;
+    p->charge_hi_k = a->charge_temperature_k.hi;
+    p->discharge_lo_k = a->discharge_temperature_k.lo;
+    p->discharge_hi_k = a->discharge_temperature_k.hi;
 }
 
 static void begin(struct comp *c, const struct compile_input *in)
@@ -309,6 +314,7 @@ static void compile_file(struct comp *c, const struct conf_node *root)
     check_returns(c, root);
     check_end_names(c);
     chamber_limits(c);
+    compile_proof(c);
 }
 
 int program_compile(const struct compile_input *in, struct program *ret, struct open_list *ret_open,

@@ -286,6 +286,7 @@ bool compile_record(struct comp *c, const struct conf_node *n, uint16_t *ret_fir
                     uint16_t *ret_n);
 uint16_t default_record(struct comp *c); /* every 10 s */
 void chamber_limits(struct comp *c);
+void compile_proof(struct comp *c);
 bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level,
                  text_id *ret_text);
 void compile_power(struct comp *c, const struct conf_node *n);

@@ -123,6 +123,14 @@ static void want_set(struct feed *f, const struct act_set *s)
         want_add(f, o->chamber_mode, CHAMBER_CONSTANT);
 }
 
+/* Which way its current can flow: a voltage that is held takes either. */
+static int way_of(const struct run *r, const struct program *p, const struct act *a)
+{
+    if (a->verb == VERB_CURRENT)
+        return rate_now(r, p, a) < 0.0 ? -1 : 1;
+    return a->direction;
+}
+
 void act_wants(struct feed *f, const struct act *a, bool electrical_only)
 {
     const struct prog_roles *o = &f->p->role;
@@ -132,6 +140,8 @@ void act_wants(struct feed *f, const struct act *a, bool electrical_only)
             run_stop(f, VERDICT_FAIL, WHY(CAUSE_SET_RANGE));
             return;
         }
+        if (!preflight_temperature(f, way_of(f->r, f->p, a)))
+            return;
         if (a->verb == VERB_CURRENT)
             want_current(f, a);
         else

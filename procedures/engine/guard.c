@@ -107,7 +107,9 @@ bool guards_sample(struct feed *f)
     struct run *r = f->r;
     const struct program *p = f->p;
     uint64_t bits = r->derived.guards_of[f->e->code];
-    bool on = output_on(r, p);
+    /* until the resting cell has been looked at, which says more than a limit does */
+    bool looked = r->state != RUN_ARMED || r->phase > ARMED_OCV;
+    bool on = output_on(r, p) && looked;
     double v = (double)NAN;
 
     for (uint16_t g = 0; bits; g++, bits >>= 1) {
@@ -317,6 +319,12 @@ void stuck_sample(struct feed *f)
         why.chan = p->role.regulator;
     else if (chamber_is_stuck(r, p))
         why.chan = p->role.temperature;
+    else if (press_disagrees(r, p))
+        why = (struct why){.cause = CAUSE_PRESS_RATIO,
+                           .text = PROG_NONE,
+                           .chan = p->role.pressure,
+                           .group = PROG_NONE,
+                           .value = r->chan[p->role.pressure].value};
     else
         return;
     run_pause(f, why);

@@ -272,6 +272,55 @@ void chamber_limits(struct comp *c)
     }
 }
 
+/* ---- The pulse that proves the leads ---- */
+
+#define PROOF_SHARE      0.01 /* of what the article allows */
+#define PROOF_SHARE_MOST 0.1
+#define PROOF_SEEN       5.0 /* times the accuracy of the current */
+#define PROOF_SEEN_LEAST 3.0
+
+static bool moves_press(const struct program *p, const struct act *a)
+{
+    for (uint8_t i = 0; i < a->n_sets; i++)
+        if (p->role.pressure_set != CHAN_NONE && a->set[i].chan == p->role.pressure_set)
+            return true;
+    return false;
+}
+
+static bool can_prove(const struct program *p)
+{
+    const struct prog_roles *r = &p->role;
+    bool two = r->limit_charge != CHAN_NONE && r->limit_discharge != CHAN_NONE;
+
+    return r->mode != CHAN_NONE && r->voltage != CHAN_NONE && r->current != CHAN_NONE &&
+           r->voltage_set != CHAN_NONE && (two || r->current_limit != CHAN_NONE) &&
+           isfinite(p->v_lo) && isfinite(p->v_hi);
+}
+
+/* One percent of the smaller limit, or as much as the instrument can see; where that is more than a
+ * tenth of the limit no pulse is made. */
+void compile_proof(struct comp *c)
+{
+    struct program *p = c->p;
+    double most = fmin(p->charge_max_a, p->discharge_max_a), seen, a;
+    bool electrical = false;
+
+    for (uint16_t i = 0; i < p->n_acts; i++) {
+        const struct act *act = &p->acts[i];
+
+        p->presses = p->presses || moves_press(p, act);
+        electrical = electrical || act->verb == VERB_CHARGE || act->verb == VERB_DISCHARGE ||
+                     act->verb == VERB_HOLD || act->verb == VERB_CURRENT ||
+                     act->verb == VERB_PULSE;
+    }
+    if (!electrical || !can_prove(p) || !isfinite(most))
+        return;
+    a = PROOF_SHARE * most;
+    seen = station_accuracy(&p->station.chan[p->role.current], a, a);
+    a = fmin(fmax(a, PROOF_SEEN * seen), PROOF_SHARE_MOST * most);
+    p->proof_a = a < PROOF_SEEN_LEAST * seen ? 0.0 : a;
+}
+
 /* ---- Watch rules ---- */
 
 bool parse_alarm(struct comp *c, const struct src *s, enum alarm_level *ret_level,

@@ -58,7 +58,8 @@ static void dump_head(struct dump *d, const struct program *p)
     const double window[] = {
         p->capacity_c,     p->area_m2,       p->charge_max_a, p->discharge_max_a,    p->v_lo,
         p->v_hi,           p->p_lo_pa,       p->p_hi_pa,      p->ocv_lo_v,           p->ocv_hi_v,
-        p->chamber_high_k, p->chamber_low_k, p->one_c_a,      p->power_loss_within_s};
+        p->chamber_high_k, p->chamber_low_k, p->one_c_a,      p->power_loss_within_s,
+        p->charge_lo_k,    p->charge_hi_k,   p->discharge_lo_k, p->discharge_hi_k,  p->proof_a};
 
     put_text(d, "benchctl program 1");
     put_u(d, p->n_texts);

@@ -295,6 +295,10 @@ void compile_roles(struct comp *c)
         {&r->chamber_mode,    "chamber.mode"           },
         {&r->chamber_high,    "chamber.limit_high"     },
         {&r->chamber_low,     "chamber.limit_low"      },
+        {&r->window_v_high,   "cycler.window_v_high"   },
+        {&r->window_v_low,    "cycler.window_v_low"    },
+        {&r->window_charge,   "cycler.window_charge"   },
+        {&r->window_discharge, "cycler.window_discharge"},
     };
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)

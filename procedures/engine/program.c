@@ -52,6 +52,14 @@ const char *cause_text(enum cause c)
         [CAUSE_POWER_LOSS] = "power loss",
         [CAUSE_INTERLOCK] = "interlock",
         [CAUSE_OPERATOR] = "operator",
+        [CAUSE_REVERSED] = "cell is reversed",
+        [CAUSE_NO_CELL] = "no cell is seen: empty fixture or open lead",
+        [CAUSE_OCV] = "open-circuit voltage is not the article's",
+        [CAUSE_SENSE_LEAD] = "no believable voltage at the test current: open sense lead or no contact",
+        [CAUSE_CURRENT_LEAD] = "the test current does not flow: open current lead",
+        [CAUSE_FORCE_ZERO] = "load cell is not at zero",
+        [CAUSE_PRESS_RATIO] = "force and regulator do not agree",
+        [CAUSE_TEMPERATURE] = "temperature is outside the article's window for this current",
     };
 
     return (size_t)c < ARRAY_LEN(names) ? names[c] : "?";

@@ -139,7 +139,9 @@ enum cause {
     CAUSE_NONE, CAUSE_UNTIL, CAUSE_FOR, CAUSE_TAPER, CAUSE_STOP, CAUSE_LIMIT, CAUSE_TIMEOUT, CAUSE_STOP_WHEN, CAUSE_SKIP, CAUSE_AT_ONCE, CAUSE_END, CAUSE_DONE,
     CAUSE_ABORT, CAUSE_CHECK, CAUSE_PAUSE_MAX, CAUSE_GUARD_HIGH, CAUSE_GUARD_LOW, CAUSE_GUARD_STALE, CAUSE_GUARD_INVALID, CAUSE_SET_MISMATCH, CAUSE_SET_REFUSED,
     CAUSE_SET_RANGE, CAUSE_SET_TIMEOUT, CAUSE_INST_LOST, CAUSE_INST_ALARM, CAUSE_INST_LOCAL, CAUSE_INST_REBOOT, CAUSE_INST_WRONG, CAUSE_STUCK, CAUSE_STORE,
-    CAUSE_POWER_LOSS, CAUSE_INTERLOCK, CAUSE_OPERATOR, CAUSE_COUNT
+    CAUSE_POWER_LOSS, CAUSE_INTERLOCK, CAUSE_OPERATOR,
+    /* What the pre-flight found (preflight.c). */
+    CAUSE_REVERSED, CAUSE_NO_CELL, CAUSE_OCV, CAUSE_SENSE_LEAD, CAUSE_CURRENT_LEAD, CAUSE_FORCE_ZERO, CAUSE_PRESS_RATIO, CAUSE_TEMPERATURE, CAUSE_COUNT
 };
 const char *cause_text(enum cause c); /* "guard, too high" */
 
@@ -236,6 +238,7 @@ struct prog_roles {
     chan_id voltage, current, mode, voltage_set, current_limit, limit_charge, limit_discharge, current_set, voltage_limit;
     chan_id pressure, force, pressure_set, regulator;
     chan_id temperature, temperature_set, chamber_mode, chamber_high, chamber_low;
+    chan_id window_v_high, window_v_low, window_charge, window_discharge; /* limits inside the instrument, where it has them */
 };
 
 struct program {
@@ -248,6 +251,9 @@ struct program {
     double capacity_c, area_m2;
     double charge_max_a, discharge_max_a, v_lo, v_hi, p_lo_pa, p_hi_pa, ocv_lo_v, ocv_hi_v;
     double chamber_high_k, chamber_low_k; /* alarm limits put into the chamber at arm; NaN: none */
+    double charge_lo_k, charge_hi_k, discharge_lo_k, discharge_hi_k; /* temperature of the article, by direction of the current; open sides infinite */
+    double proof_a;         /* current of the pulse that proves the leads; 0: none is made */
+    bool presses;           /* some act moves the press */
     double one_c_a;         /* initial base of C */
     step_id start;          /* first of steps */
     step_id before;         /* first of `before` (OP_CHECK, OP_ASK ... OP_DONE); PROG_NONE */

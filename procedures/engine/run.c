@@ -68,7 +68,7 @@ static void init_times(struct run *r, const struct program *p)
 {
     nsec *never[] = {&r->act_began,      &r->act_paused_at, &r->for_at,         &r->least_at,
                      &r->timeout_at,     &r->change_at,     &r->question_until, &r->count.open_at,
-                     &r->count.close_at, &r->count.edge_at};
+                     &r->count.close_at, &r->count.edge_at, &r->proof_at,       &r->press_off_since};
 
     for (size_t i = 0; i < ARRAY_LEN(never); i++)
         *never[i] = NSEC_NEVER;
@@ -185,10 +185,12 @@ static void paused_sample(struct feed *f)
 static void on_sample(struct feed *f)
 {
     struct run *r = f->r;
-    bool judged = r->state == RUN_READY || r->state == RUN_ARMED || r->state == RUN_RUNNING ||
-                  r->state == RUN_PAUSED || r->state == RUN_RECOVERING;
+    bool judged;
 
     take_values(r, f->p, f->e);
+    proof_sample(f); /* names the lead; a guard would only name the voltage */
+    judged = r->state == RUN_READY || r->state == RUN_ARMED || r->state == RUN_RUNNING ||
+             r->state == RUN_PAUSED || r->state == RUN_RECOVERING;
     if (r->derived.windows_of[f->e->code])
         windows_feed(r, f->p, f->e->code);
     if (judged)
@@ -292,15 +294,15 @@ nsec run_next_wake(const struct run *r, const struct program *p)
     nsec at = NSEC_NEVER;
 
     if (r->token)
-        at = r->set_sent_at + SET_TIMEOUT;
+        at = r->set_sent_at + real_time(p, SET_TIMEOUT_S);
     if (r->flow_due)
         return r->at;
     switch ((enum run_state)r->state) {
     case RUN_READY:
-        return r->phase == READY_SENSE ? r->phase_since + SENSE_TIMEOUT : r->question_until;
+        return r->phase == READY_SENSE ? r->phase_since + real_time(p, SENSE_TIMEOUT_S) : r->question_until;
     case RUN_ARMED:
         at = earlier(at, guards_wake(r, p));
-        return r->phase == ARMED_OCV ? earlier(at, r->phase_since + SENSE_TIMEOUT) : at;
+        return r->phase == ARMED_OCV ? earlier(at, r->phase_since + real_time(p, SENSE_TIMEOUT_S)) : at;
     case RUN_RUNNING:
         at = earlier(at, guards_wake(r, p));
         at = earlier(at, act_wake(r));
@@ -309,7 +311,7 @@ nsec run_next_wake(const struct run *r, const struct program *p)
     case RUN_PAUSED:
         at = earlier(at, guards_wake(r, p));
         return earlier(at, r->paused_since + nsec_from_s(p->station.pause_max_s));
-    case RUN_RECOVERING: return r->phase_since + SENSE_TIMEOUT;
+    case RUN_RECOVERING: return r->phase_since + real_time(p, SENSE_TIMEOUT_S);
     case RUN_NEW:
     case RUN_SAFING:
     case RUN_ENDED:

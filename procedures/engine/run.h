@@ -28,7 +28,7 @@
 #include "procedures/engine/program.h"
 
 enum {
-    RUN_QUEUE_MAX = 20,   /* sets of one act still to go */
+    RUN_QUEUE_MAX = 32,   /* sets of one act still to go */
     RUN_RAMPS_MAX = 3,
     WINDOW_SLOTS = 32,
     EFFECTS_MAX = 64,
@@ -231,6 +231,10 @@ struct run {
     uint8_t abandoned;     /* the act under way ends without its saves: it is done again */
     uint8_t resuming;      /* the sets of the act under way go out again */
     uint8_t flow_due;      /* too much for one event: goes on with the next timer */
+    uint8_t proof;         /* enum proof_phase: the pulse that proves the leads */
+    nsec proof_at;         /* since when the phase lasts */
+    double proof_v, proof_a; /* voltage before it; its current, signed */
+    nsec press_off_since;  /* force and regulator do not agree since; NSEC_NEVER */
     uint8_t rest_due;      /* PAUSED: the cycler did not answer; rest is asked for again when it is back */
     uint16_t end_cause;    /* of a normal end: CAUSE_DONE, _END, _TIMEOUT, _OPERATOR */
     uint16_t cause;        /* of the last pause, trip, failure or abort */

@@ -388,6 +388,10 @@ static bool advance_once(struct feed *f)
     case ACTING_NONE:
         if (r->asking)
             break;
+        if (proof_holds(f))
+            return r->n_want > 0;
+        if (!flow_is_on(r))
+            return false;
         flow_one(f);
         return true;
     case ACTING_ENTERING:

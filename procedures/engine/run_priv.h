@@ -3,6 +3,7 @@
  *   run.c         one event: bookkeeping, the cell of the table, handlers
  *   table.c       state x event
  *   change.c      pausing, resuming, tripping, ending
+ *   preflight.c   what has to be true before current flows; proof.c: the pulse that proves the leads
  *   run_flow.c    the flat program between acts
  *   act.c         an act: entering, ending; drive.c: what it needs; sets.c: its sets, ramps and
  * their answers count.c       charge and energy; eval.c: expressions; window.c: windows guard.c
@@ -25,10 +26,16 @@ enum {
     FLOW_BUDGET = 512,  /* steps of one feed; the rest on the next timer */
     EFFECTS_SPARE = 24, /* room kept for what an event may still need */
 };
-#define SET_TIMEOUT       (30 * NSEC_S)
-#define SENSE_TIMEOUT     (30 * NSEC_S) /* pre-flight, first OCV, recovery */
-#define RAMP_TICK         NSEC_S
+#define SET_TIMEOUT_S     30.0
+#define SENSE_TIMEOUT_S   30.0 /* pre-flight, first OCV, recovery */
+#define RAMP_TICK_S       1.0
 #define STALE_TRIP_FACTOR 3 /* times stale_s more, then a trip */
+
+/* Seconds of the instruments' time as run time. */
+static inline nsec real_time(const struct program *p, double s)
+{
+    return nsec_from_s(p->station.speed > 1.0 ? s * p->station.speed : s);
+}
 
 enum ready_phase {
     READY_SENSE,
@@ -37,7 +44,19 @@ enum ready_phase {
 enum armed_phase {
     ARMED_LIMITS,
     ARMED_OCV,
+    ARMED_NARROW, /* the voltage limit, wide open for the look, becomes the article's */
     ARMED_CHECKS
+};
+
+/* The pulse that proves the leads, between two acts. */
+enum proof_phase {
+    PROOF_DUE,
+    PROOF_RESTING, /* until the voltage is known without current */
+    PROOF_SETTING,
+    PROOF_ON,
+    PROOF_LEAVING,
+    PROOF_SETTLING, /* acts begin from a voltage without current */
+    PROOF_DONE
 };
 
 /* What a cell of the table does. */
@@ -227,6 +246,21 @@ void run_arm(struct feed *f);
 void arm_pump(struct feed *f);
 void ready_look(struct feed *f);
 void recover_look(struct feed *f);
+
+/* preflight.c */
+bool preflight_sensors(struct feed *f); /* false: refused */
+double preflight_look_v(const struct program *p); /* the voltage limit while the resting cell is looked at */
+void preflight_windows(struct feed *f); /* the article's window into the instrument, at rest */
+/* The same where a restart has left it open what the instrument holds. */
+void preflight_windows_anew(struct feed *f);
+/* Is this the voltage of the article at rest? false: refused. */
+bool preflight_ocv(struct feed *f, double v);
+void proof_sample(struct feed *f); /* before the guards see it */
+bool proof_holds(struct feed *f);  /* true: the flow waits for the pulse */
+void proof_reset(struct run *r);
+/* May current flow in this direction (+1, -1, 0 either)? false: refused. */
+bool preflight_temperature(struct feed *f, int direction);
+bool press_disagrees(struct run *r, const struct program *p);
 
 /* guard.c */
 bool guards_sample(struct feed *f); /* true: tripped (or refused); the sample causes nothing else */

@@ -39,6 +39,7 @@ void want_rest_anew(struct feed *f)
     want_add(f, o->mode, CYCLER_REST);
     if (limited)
         want_add(f, o->voltage_limit, f->p->v_hi);
+    preflight_windows_anew(f);
 }
 
 static bool is_cycler_set(const struct program *p, chan_id c)
@@ -145,6 +146,22 @@ static bool is_there(const struct run *r, const struct program *p, const struct 
            fabs(w->value - r->written[w->chan]) <= 0.5 * p->station.chan[w->chan].resolution;
 }
 
+/* For the look at the resting cell the voltage limit is as wide as the bench allows: a source of 0 A
+ * whose limit is below the cell's voltage would drain it, at a current that nothing holds. */
+static bool is_wide_look(const struct run *r, const struct program *p, chan_id chan)
+{
+    return chan == p->role.voltage_limit && r->state == RUN_ARMED && r->phase == ARMED_LIMITS;
+}
+
+static bool want_fits(const struct run *r, const struct program *p, const struct run_want *w)
+{
+    const struct station_chan *c = &p->station.chan[w->chan];
+
+    if (is_wide_look(r, p, w->chan))
+        return isfinite(w->value) && inside(w->value, c->min, c->max, slack(c));
+    return want_check(p, w->chan, w->value, direction_now(r, p));
+}
+
 bool want_pump(struct feed *f)
 {
     struct run *r = f->r;
@@ -152,7 +169,7 @@ bool want_pump(struct feed *f)
     while (!r->token && r->want_at < r->n_want) {
         const struct run_want *w = &r->want[r->want_at];
 
-        if (!want_check(f->p, w->chan, w->value, direction_now(r, f->p))) {
+        if (!want_fits(r, f->p, w)) {
             struct why why = WHY(CAUSE_SET_RANGE);
 
             why.chan = w->chan;
@@ -190,12 +207,12 @@ static void implied_edge(struct feed *f, chan_id chan)
 
 /* On a slow line a ramp shall not send its next step into the answer of the last: the polls want
  * their turn. */
-static void ramp_rest(struct run *r, chan_id chan)
+static void ramp_rest(struct run *r, const struct program *p, chan_id chan)
 {
     for (size_t i = 0; i < RUN_RAMPS_MAX; i++)
         if (r->ramp[i].active && r->ramp[i].chan == chan &&
-            r->ramp[i].tick_at < r->moment + RAMP_TICK / 2)
-            r->ramp[i].tick_at = r->moment + RAMP_TICK / 2;
+            r->ramp[i].tick_at < r->moment + real_time(p, RAMP_TICK_S) / 2)
+            r->ramp[i].tick_at = r->moment + real_time(p, RAMP_TICK_S) / 2;
 }
 
 void set_confirmed(struct feed *f)
@@ -212,7 +229,7 @@ void set_confirmed(struct feed *f)
     r->written[w->chan] = w->value;
     if (!is_ramping(r, w->chan))
         r->setpoint[w->chan] = w->value;
-    ramp_rest(r, w->chan);
+    ramp_rest(r, f->p, w->chan);
     r->token = 0;
     r->want_at++;
     implied_edge(f, w->chan);
@@ -268,7 +285,7 @@ void set_timer(struct feed *f)
 {
     struct run *r = f->r;
 
-    if (r->token && r->at - r->set_sent_at >= SET_TIMEOUT)
+    if (r->token && r->at - r->set_sent_at >= real_time(f->p, SET_TIMEOUT_S))
         set_failed(f, CAUSE_SET_TIMEOUT, r->want[r->want_at].chan, r->want[r->want_at].value);
 }
 
@@ -342,7 +359,7 @@ void ramps_tick(struct feed *f)
             continue;
         way = m->per_s * nsec_to_s(r->moment - m->since);
         v = way >= fabs(m->to - m->from) ? m->to : m->to > m->from ? m->from + way : m->from - way;
-        m->tick_at = r->moment + RAMP_TICK;
+        m->tick_at = r->moment + real_time(f->p, RAMP_TICK_S);
         m->active = way < fabs(m->to - m->from);
         if (m->active && fabs(v - r->written[m->chan]) < f->p->station.chan[m->chan].resolution)
             continue;

@@ -4,6 +4,7 @@
  * channels that the verbs use:
  *   cycler.mode (enum cycler_mode)  cycler.voltage_set  cycler.current_limit (one symmetric limit)  or  cycler.limit_charge + cycler.limit_discharge
  *   cycler.current_set (signed)  cycler.voltage_limit (of rest and current mode)
+ *   cycler.window_v_high  cycler.window_v_low  cycler.window_charge  cycler.window_discharge (limits that the instrument itself keeps; written once, at arm)
  *   press.pressure_set   chamber.temperature_set  chamber.mode (enum chamber_mode)  chamber.limit_high  chamber.limit_low
  * press.pressure is stack pressure (force / area); press.pressure_set is stack pressure too, the bench scales it for the regulator.
  */
@@ -47,7 +48,8 @@ struct station_group {
     double fastest_s;         /* shortest that the instrument and its line can do */
     double stale_s;           /* older than this is stale (3 polls + deadline): a pause */
     double trip_s;            /* older than this: a trip; 0: four times stale_s */
-    double latency_s;         /* worst time from the poll to its reply: deadline x retries */
+    double queue_s;           /* worst wait for its line: one failed exchange of everybody else on it */
+    double latency_s;         /* worst time from the poll to its reply: three tries, and what lies between them */
     uint8_t n;
     chan_id chan[GROUP_CHANS_MAX];
 };
@@ -57,8 +59,12 @@ struct station_desc {
     uint16_t n_chans, n_groups;
     struct station_chan chan[STATION_CHANS_MAX];
     struct station_group group[STATION_GROUPS_MAX];
+    double speed;             /* run seconds per second of the instruments' time (--speed); 0: 1. Every time above is in run seconds already */
     double pause_max_s;       /* then the safe sequence; default 12 h */
-    double safe_s;            /* worst duration of the safe sequence's first frame, for the printed bound */
+    double safe_s;            /* a trip: worst time until the output is off, while the cycler answers */
+    double rest_s;            /* a pause: worst time until no current flows, while the cycler answers */
+    double blind_s;           /* the cycler hears and is not heard: worst time until it is told blindly to switch off; 0: no cycler */
+    double cut_s;             /* the cycler does not even hear: worst time until the watchdog relay cuts it; infinite: nothing does, its own limits hold */
 };
 
 /* +-accuracy of a reading in the smallest range that holds full_scale (not finite: the range that serves the article). */

@@ -133,6 +133,8 @@ void rig_open(struct rig_program *b)
     p->ocv_hi_v = 4.2;
     p->chamber_high_k = 363.0;
     p->chamber_low_k = (double)NAN;
+    p->charge_lo_k = p->discharge_lo_k = -(double)INFINITY;
+    p->charge_hi_k = p->discharge_hi_k = (double)INFINITY;
     p->before = p->at_end = PROG_NONE;
     p->on_power_loss = POWER_RESUME;
     p->on_power_loss_else = POWER_PAUSE;
