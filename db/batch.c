@@ -1,6 +1,8 @@
 /* db/batch.c - what is put waits here for its commit: encoded in one growing buffer that is used
  * again, so that a row costs a copy and no allocation.
  *
+ * Under real time there are two: one is filled while the store thread writes the other.
+ *
  * A record is its kind, the number of its values and the values in the order of its statement's
  * parameters. Sample rows have a shape of their own because there are so many of them.
  */
@@ -41,10 +43,45 @@ int batch_prepare(struct store *s, struct diag *reterr)
     return rc;
 }
 
+void batch_init(struct batch *b)
+{
+    memset(b, 0, sizeof(*b));
+    batch_clear(b);
+}
+
 void batch_clear(struct batch *b)
 {
     b->n = 0;
     b->records = 0;
+    b->oldest = NSEC_NEVER;
+}
+
+/* A batch that did not get to the disk comes before what was put since. */
+int batch_gather(struct store *s)
+{
+    struct batch *back = &s->back, whole;
+
+    if (back->n == 0)
+        return 0;
+    if (s->batch.n > back->size - back->n) {
+        uint8_t *p = realloc(back->p, back->n + s->batch.n);
+
+        if (p == NULL)
+            return E_NOMEM;
+        back->p = p;
+        back->size = back->n + s->batch.n;
+    }
+    if (s->batch.n > 0)
+        memcpy(back->p + back->n, s->batch.p, s->batch.n);
+    back->n += s->batch.n;
+    back->records += s->batch.records;
+    if (s->batch.oldest < back->oldest)
+        back->oldest = s->batch.oldest;
+    whole = *back;
+    *back = s->batch;
+    s->batch = whole;
+    batch_clear(back);
+    return 0;
 }
 
 /* ---- Encoding ---- */
@@ -61,6 +98,8 @@ static uint8_t *room(struct batch *b, size_t n)
 {
     uint8_t *at;
 
+    if (!b->failed && n > b->limit - b->n)
+        b->failed = true;
     if (!b->failed && n > b->size - b->n) {
         size_t size = b->size > 0 ? b->size : 65536;
         uint8_t *p = NULL;
@@ -139,19 +178,34 @@ static void add_word(struct batch *b, const char *text)
     add_text(b, text != NULL ? text : "");
 }
 
-static struct batch *record_begin(struct store *s, enum put_kind kind)
+/* What is with the store thread, or came back from it, counts as well. */
+static struct batch *open_batch(struct store *s)
 {
-    struct batch *b = &s->batch;
-    uint8_t *at;
+    s->batch.mark = s->batch.n;
+    s->batch.limit = BATCH_MAX - s->back.n;
+    s->batch.failed = s->batch.n > s->batch.limit;
+    return &s->batch;
+}
 
-    b->mark = b->n;
-    b->failed = false;
-    at = room(b, 2);
+/* t: NSEC_NEVER for what has no time of its own, or an old one. */
+static struct batch *record_begin(struct store *s, enum put_kind kind, nsec t)
+{
+    struct batch *b = open_batch(s);
+    uint8_t *at = room(b, 2);
+
+    b->t = t;
     if (at != NULL) {
         at[0] = (uint8_t)kind;
         at[1] = 0;
     }
     return b;
+}
+
+static void record_count(struct batch *b)
+{
+    b->records++;
+    if (b->t < b->oldest)
+        b->oldest = b->t;
 }
 
 static int record_end(struct batch *b, unsigned n_values)
@@ -161,7 +215,7 @@ static int record_end(struct batch *b, unsigned n_values)
         return E_FULL;
     }
     b->p[b->mark + 1] = (uint8_t)n_values;
-    b->records++;
+    record_count(b);
     return 0;
 }
 
@@ -173,7 +227,7 @@ int store_event(struct store *s, const struct store_event *e)
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_EVENT);
+    b = record_begin(s, PUT_EVENT, e->t);
     add_int(b, (int64_t)e->seq);
     add_time(b, e->t);
     add_word(b, e->kind);
@@ -189,7 +243,7 @@ int store_step_begin(struct store *s, const struct store_step *step)
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_STEP);
+    b = record_begin(s, PUT_STEP, step->began);
     add_int(b, step->number);
     add_time(b, step->began);
     add_int(b, step->cycle);
@@ -225,7 +279,7 @@ int store_step_end(struct store *s, const struct store_summary *sum)
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_SUMMARY);
+    b = record_begin(s, PUT_SUMMARY, sum->ended);
     add_int(b, sum->number);
     add_int(b, sum->cycle);
     add_time(b, sum->ended);
@@ -243,7 +297,7 @@ int store_measure(struct store *s, nsec t, uint32_t step, uint32_t cycle, const 
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_MEASURE);
+    b = record_begin(s, PUT_MEASURE, t);
     add_time(b, t);
     add_int(b, step);
     add_int(b, cycle);
@@ -259,7 +313,7 @@ int store_note(struct store *s, nsec t, const char *level, const char *text)
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_NOTE);
+    b = record_begin(s, PUT_NOTE, t);
     add_time(b, t);
     add_word(b, level);
     add_word(b, text);
@@ -272,7 +326,7 @@ int store_register(struct store *s, nsec t, const char *name, double value, cons
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_REGISTER);
+    b = record_begin(s, PUT_REGISTER, t);
     add_time(b, t);
     add_word(b, name);
     add_real(b, value);
@@ -288,7 +342,7 @@ int store_frame(struct store *s, const char *bus, nsec t, char direction, const 
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_FRAME);
+    b = record_begin(s, PUT_FRAME, NSEC_NEVER);
     add_word(b, bus);
     add_time(b, t);
     add_word(b, way);
@@ -304,7 +358,7 @@ int store_identity(struct store *s, unsigned table, const char *identity)
     if (s->db == NULL)
         return E_STATE;
     ASSERT(table < s->tables.n);
-    b = record_begin(s, PUT_IDENTITY);
+    b = record_begin(s, PUT_IDENTITY, NSEC_NEVER);
     add_int(b, (int64_t)table + 1);
     add_text(b, identity);
     return record_end(b, 2);
@@ -316,7 +370,7 @@ int store_anchor(struct store *s, nsec mono, nsec wall)
 
     if (s->db == NULL)
         return E_STATE;
-    b = record_begin(s, PUT_ANCHOR);
+    b = record_begin(s, PUT_ANCHOR, NSEC_NEVER);
     add_int(b, mono);
     add_int(b, wall);
     return record_end(b, 2);
@@ -345,7 +399,7 @@ int store_sample(struct store *s, const struct store_row *row)
                                .energy_wh = row->energy_wh,
                                .step = row->step,
                                .cycle = row->cycle};
-    struct batch *b = &s->batch;
+    struct batch *b;
     unsigned n;
     uint8_t *at;
 
@@ -354,7 +408,7 @@ int store_sample(struct store *s, const struct store_row *row)
     ASSERT(row->table < s->tables.n);
     n = s->tables.table[row->table].n;
     head.has_quality = !all_ok(row->quality, n);
-    b->failed = false;
+    b = open_batch(s);
     at = room(b, 2 + sizeof(head) + n * sizeof(double) + (head.has_quality ? n : 0));
     if (at == NULL)
         return E_FULL;
@@ -365,7 +419,8 @@ int store_sample(struct store *s, const struct store_row *row)
     memcpy(at, row->value, n * sizeof(double));
     if (head.has_quality)
         memcpy(at + n * sizeof(double), row->quality, n);
-    b->records++;
+    b->t = row->t;
+    record_count(b);
     return 0;
 }
 
@@ -449,14 +504,14 @@ static const uint8_t *apply_sample(struct store *s, const uint8_t *p, int *ret_r
     return p + 2 + sizeof(head) + t->n * sizeof(double) + (head.has_quality ? t->n : 0);
 }
 
-int batch_apply(struct store *s)
+int batch_apply(struct store *s, const struct batch *b)
 {
-    const uint8_t *p = s->batch.p, *end = p;
+    const uint8_t *p = b->p, *end = p;
     int rc = SQLITE_OK;
 
     if (p == NULL)
         return SQLITE_OK;
-    end = p + s->batch.n;
+    end = p + b->n;
     while (p < end && rc == SQLITE_OK)
         p = p[0] == PUT_SAMPLE ? apply_sample(s, p, &rc) : apply_record(s, p, &rc);
     return rc;

@@ -100,9 +100,9 @@ int path_run(char *buf, size_t size, const char *lab, int64_t number, const char
 /* Numbers of runs/NNNNNN.run, ascending, heap. An absent folder is an empty one. */
 int path_numbers(const char *lab, int64_t **ret, size_t *ret_n, struct diag *reterr) MUST_USE;
 int path_highest(const char *lab, int64_t *ret, struct diag *reterr) MUST_USE;
-/* Like mkdir -p. */
-/* Make the entry of this file or folder in the folder above it durable. */
+/* What was made or removed in the folder of this file or folder outlasts a power cut. */
 int path_sync(const char *path, struct diag *reterr) MUST_USE;
+/* Like mkdir -p. */
 int path_folder(const char *path, struct diag *reterr) MUST_USE;
 int path_sha256(const char *path, char ret_hex[65], struct diag *reterr) MUST_USE;
 

@@ -105,6 +105,10 @@ int lab_open(const char *dir, struct store **ret, struct diag *reterr)
     if (s == NULL)
         return diag_add(reterr, E_NOMEM, "out of memory");
     s->lock_fd = -1;
+    s->wait_ms = WAIT_MS;
+    s->checkpoint_pages = WAL_PAGES;
+    batch_init(&s->batch);
+    batch_init(&s->back);
     if (str_copy(s->dir, sizeof(s->dir), dir))
         rc = open_catalogue(s, reterr);
     else
@@ -122,12 +126,13 @@ int lab_open(const char *dir, struct store **ret, struct diag *reterr)
 
 void lab_close(struct store *s)
 {
-    if (s == NULL)
+    if (s == NULL || worker_stop(s) < 0)
         return;
     if (s->db != NULL)
         runfile_detach(s);
     sqlite3_close(s->lab);
     free(s->batch.p);
+    free(s->back.p);
     free(s);
 }
 

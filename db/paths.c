@@ -145,9 +145,15 @@ int path_folder(const char *path, struct diag *reterr)
         if (was != '/' && was != '\0')
             continue;
         part[i] = '\0';
-        if (mkdir(part, 0777) < 0 && errno != EEXIST)
+        if (mkdir(part, 0777) == 0) {
+            int rc = path_sync(part, reterr);
+
+            if (rc < 0)
+                return rc;
+        } else if (errno != EEXIST) {
             return diag_add(reterr, errno == ENOSPC || errno == EDQUOT ? E_FULL : E_IO,
                             "cannot make the folder %s: %s", part, strerror(errno));
+        }
         part[i] = was;
         if (was == '\0')
             break;

@@ -251,9 +251,46 @@ int runfile_attach(struct store *s, int64_t number, struct diag *reterr)
         rc = attach_tables(s, reterr);
     if (rc == 0)
         rc = prepare_all(s, reterr);
+    if (rc == 0 && s->worker != NULL)
+        rc = runfile_durable(s, reterr);
     if (rc < 0)
         runfile_detach(s);
     return rc;
+}
+
+static int on_wal(void *ctx, sqlite3 *db, const char *name, int pages)
+{
+    struct store *s = ctx;
+
+    (void)db;
+    (void)name;
+    s->wal_pages = pages;
+    return SQLITE_OK;
+}
+
+/* A process that was killed may have left a log that is in the page cache only, and even one whose
+ * pages a failed fsync has marked clean, so that no later fsync writes them. Copied into the file
+ * they are written anew. The log's own entry in the folder is synced by SQLite too, which does not
+ * tell when that fails. */
+int runfile_durable(struct store *s, struct diag *reterr)
+{
+    int rc = sql_exec(s->db, "PRAGMA synchronous=FULL", reterr);
+
+    if (rc < 0)
+        return rc;
+    sqlite3_wal_hook(s->db, on_wal, s); /* in place of the automatic checkpoint */
+    errno = 0;
+    if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK)
+        return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
+    return path_sync(sqlite3_db_filename(s->db, "main"), reterr);
+}
+
+/* What it cannot do now stays in the log, which is durable, and is tried again after the next
+ * commit. */
+void runfile_tidy(struct store *s)
+{
+    if (s->wal_pages >= s->checkpoint_pages)
+        sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
 }
 
 static void finalize_all(struct store *s)
@@ -280,7 +317,10 @@ void runfile_detach(struct store *s)
     runfile_unlock(s->dir, s->number, s->lock_fd);
     s->lock_fd = -1;
     s->tables.n = 0;
+    s->wal_pages = 0;
     batch_clear(&s->batch);
+    batch_clear(&s->back);
+    worker_forget(s);
 }
 
 /* ---- At its end ---- */

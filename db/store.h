@@ -48,7 +48,7 @@ struct store_table {
 
 /* Lab folder: lab.db and runs/ are made when absent. */
 int lab_open(const char *dir, struct store **ret, struct diag *reterr) MUST_USE;
-void lab_close(struct store *s);
+void lab_close(struct store *s); /* rows that were put and not committed are lost */
 
 /* A new run file; its number. sources: texts of procedure, article, bench and what they called, with names; stored with their SHA-256. */
 struct store_source {
@@ -107,9 +107,31 @@ int store_identity(struct store *s, unsigned table, const char *identity) MUST_U
 int store_anchor(struct store *s, nsec mono, nsec wall) MUST_USE;
 
 /* Make everything so far durable together with the states (NULL: unchanged). On E_FULL, E_IO or E_BUSY the file is as after the last commit and what was put
- * still waits: call again. store_pending: rows, events and the like that wait, for the owner's rule. */
+ * still waits: call again. store_pending: rows, events and the like that are not on their way to the file, for the owner's rule. With a store thread: waits for its commit
+ * first (at most 10 s, else E_BUSY), then for its own. */
 int store_commit(struct store *s, const uint8_t *state, size_t n, const uint8_t *world, size_t n_world, struct diag *reterr) MUST_USE;
 unsigned store_pending(const struct store *s);
+
+/* ---- Real time: a store thread ----
+ *
+ * A thread that owns the writing of run files, so that a slow disk never holds up the loop, and commits that are on the disk when they are answered for: synchronous=FULL. Before or
+ * after store_begin or store_resume; once for a store, ends with lab_close. What was committed before is durable when it returns. */
+int store_threaded(struct store *s, struct diag *reterr) MUST_USE;
+/* For the loop: readable when a commit has ended. -1 without a thread. */
+int store_event_fd(const struct store *s);
+/* Hand over what was put so far, with the states (copied; NULL: unchanged), and go on putting: never waits. seq: the caller's number for it, of its newest event. E_BUSY while the
+ * former one is not answered for (call again when it is); E_STATE without a run or a thread; E_NOMEM. After a commit that failed it takes what waits from that one along. */
+int store_commit_begin(struct store *s, const uint8_t *state, size_t n, const uint8_t *world, size_t n_world, uint64_t seq) MUST_USE;
+/* Never waits. 1: a commit has ended well, 0: none since the last call; everything up to *ret_durable_seq is durable, whatever happens to process, host or power. E_FULL, E_IO, E_BUSY
+ * (somebody else has the file locked for 5 s): it has failed, once told; rows and states wait for the next store_commit_begin. */
+int store_commit_poll(struct store *s, uint64_t *ret_durable_seq, struct diag *reterr) MUST_USE;
+/* What is put and not durable yet, for the owner's rule (STORE_BEHIND). Without a thread: what waits for store_commit. */
+struct store_waiting {
+    size_t bytes;
+    unsigned records;
+    nsec oldest;                   /* run time of the oldest of them; NSEC_NEVER: none. Its age is now less this. */
+};
+void store_behind(const struct store *s, struct store_waiting *ret);
 
 struct store_end {
     nsec t;
@@ -120,7 +142,7 @@ struct store_end {
 };
 /* Close the run: pyramid rest, states deleted, checkpoint, journal_mode=DELETE, integrity check, SHA-256 over all sample rows and of the file into the catalogue.
  * E_FULL, E_IO, E_BUSY with the run still under way: call again. A reader that has the file open keeps it in WAL mode; the next lab_open finishes that.
- * E_CORRUPT: it has ended, but a check failed. */
+ * E_CORRUPT: it has ended, but a check failed. With a store thread: what it has not written is written here; E_BUSY when the disk has not answered it for 10 s. */
 int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256[65], struct diag *reterr) MUST_USE;
 
 /* Articles in the catalogue (benchctl article): upsert with the file's text; history kept. */

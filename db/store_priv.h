@@ -4,6 +4,10 @@
  * What is put is kept in memory and goes to SQLite in one transaction at store_commit. So a full
  * disk loses nothing: the transaction is rolled back, the batch is still there, and the next
  * commit tries again.
+ *
+ * Real time: the connection of the run, its statements, pyramid, before and back are the store
+ * thread's while it is at work (from store_commit_begin until it says idle), the owner's else;
+ * batch and the catalogue's connection are always the owner's.
  */
 #ifndef DB_STORE_PRIV_H
 #define DB_STORE_PRIV_H
@@ -11,16 +15,29 @@
 #include "db/pyramid_priv.h"
 
 enum {
-    BATCH_MAX = 64 << 20
-}; /* bytes that may wait for a commit that works */
+    BATCH_MAX = 64 << 20, /* bytes that may wait for a commit that works */
+    WAL_PAGES = 2000,     /* 8 MB: then the log is folded into the file */
+    WAIT_MS = 10000       /* that a disk may be silent before we stop waiting for the thread */
+};
 
 struct batch {
     uint8_t *p;
     size_t n, size;
-    size_t mark; /* start of the record that is being put */
+    size_t limit; /* of n, for the record that is being put */
+    size_t mark;  /* its start */
+    nsec t;       /* its time */
     unsigned records;
+    nsec oldest; /* of the times of its records; NSEC_NEVER: none has one */
     bool failed; /* it did not fit */
 };
+
+/* Encoded run and world; NULL: as they are. */
+struct states {
+    const uint8_t *p[2];
+    size_t n[2];
+};
+
+struct worker; /* thread.c */
 
 enum put_kind {
     PUT_EVENT,
@@ -49,13 +66,40 @@ struct store {
     sqlite3_stmt *insert[DB_TABLES_MAX];
     sqlite3_stmt *put[PUT_KINDS];
     sqlite3_stmt *bucket, *state;
-    struct batch batch;
+    struct batch batch; /* what is put now */
+    struct batch back;  /* with the thread, or back from it because the disk did not take it */
+    /* Real time; worker NULL: none. */
+    struct worker *worker;
+    int wait_ms;                     /* WAIT_MS; tests have less patience */
+    int checkpoint_pages, wal_pages; /* when to fold the log, how long it is */
 };
 
-/* batch.c: write everything put so far; an SQLite code. The batch stays. */
-int batch_apply(struct store *s);
+/* batch.c: write a batch; an SQLite code. It stays as it is. */
+int batch_apply(struct store *s, const struct batch *b);
 int batch_prepare(struct store *s, struct diag *reterr) MUST_USE;
+void batch_init(struct batch *b);
 void batch_clear(struct batch *b);
+/* The thread is idle: back and batch become one batch, in the order they were put. E_NOMEM: as they
+ * were. */
+int batch_gather(struct store *s) MUST_USE;
+
+/* store.c: batch and states in one transaction. On failure the file is as before, the batch stays.
+ */
+int store_write(struct store *s, const struct batch *b, const struct states *states,
+                struct diag *reterr) MUST_USE;
+
+/* thread.c */
+/* Until the thread has nothing to do, at most s->wait_ms: E_BUSY. Without one: at once. */
+int worker_quiet(struct store *s, struct diag *reterr) MUST_USE;
+bool worker_in_flight(const struct store *s);
+/* States that came back from it unwritten, where the caller has none newer. */
+void worker_states(const struct store *s, struct states *states);
+/* What it was given is in the file, by itself or by the owner. */
+void worker_settled(struct store *s);
+/* The run is closed. */
+void worker_forget(struct store *s);
+/* Ends the thread. E_BUSY: it hangs in the disk, and what it uses may not be freed. */
+int worker_stop(struct store *s);
 
 /* runfile.c */
 /* Lock of a run's writer, beside its file: E_BUSY when another process has it. */
@@ -70,7 +114,12 @@ void runfile_remove(const char *lab, int64_t number);
 /* The file of a run, open in s; statements prepared, pyramids loaded. */
 int runfile_attach(struct store *s, int64_t number, struct diag *reterr) MUST_USE;
 void runfile_detach(struct store *s);
-/* Fold the write-ahead log into the file. 1: done, 0: a reader has it open, try another day. */
+/* From now on a commit that returns is on the disk, and so is what was committed before. */
+int runfile_durable(struct store *s, struct diag *reterr) MUST_USE;
+/* Real time: fold the log into the file when it has become long. */
+void runfile_tidy(struct store *s);
+/* Fold the write-ahead log into the file, durably. 1: done, 0: a reader has it open, try another
+ * day. */
 int runfile_settle(sqlite3 *db, struct diag *reterr) MUST_USE;
 /* integrity_check and foreign_key_check: E_CORRUPT. */
 int runfile_verify(sqlite3 *db, int64_t number, struct diag *reterr) MUST_USE;

@@ -194,16 +194,23 @@ static int play_row(struct store *s, uint32_t i)
     return rc;
 }
 
+void rig_states(uint32_t next, struct rig_states *ret)
+{
+    memset(ret->state, (int)(next & 0xff), sizeof(ret->state));
+    memset(ret->world, (int)(next >> 8 & 0xff), sizeof(ret->world));
+    memcpy(ret->state, &next, sizeof(next));
+    ret->n = 100 + next % 200;
+    ret->n_world = 8000 + next % 1000;
+}
+
 void rig_commit(struct store *s, uint32_t next)
 {
-    uint8_t state[300], world[9000];
+    struct rig_states at;
     struct diag d;
 
     diag_init(&d);
-    memset(state, (int)(next & 0xff), sizeof(state));
-    memset(world, (int)(next >> 8 & 0xff), sizeof(world));
-    memcpy(state, &next, sizeof(next));
-    told(&d, store_commit(s, state, 100 + next % 200, world, 8000 + next % 1000, &d));
+    rig_states(next, &at);
+    told(&d, store_commit(s, at.state, at.n, at.world, at.n_world, &d));
     ck_assert_uint_eq(store_pending(s), 0);
 }
 

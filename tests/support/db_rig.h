@@ -27,6 +27,12 @@ int64_t rig_begin(struct store *s);
 /* Rows from .. to - 1 and what goes with them; a commit after every commit_every rows, whose state
  * is the next index. 0: none. */
 void rig_play(struct store *s, uint32_t from, uint32_t to, uint32_t commit_every);
+/* What such a commit gives as states. */
+struct rig_states {
+    uint8_t state[300], world[9000];
+    size_t n, n_world;
+};
+void rig_states(uint32_t next, struct rig_states *ret);
 /* A commit whose state is `next`. */
 void rig_commit(struct store *s, uint32_t next);
 /* Go on: the index after the last commit. */
