@@ -19,6 +19,7 @@ enum {
     BENCH_STATIONS_MAX = 4,
     BENCH_RULES_MAX = 16,
     BENCH_ACTIONS_MAX = 12,
+    BENCH_INTERLOCKS_MAX = 8,
 };
 
 enum { INST_NONE = 255 };
@@ -38,6 +39,8 @@ struct bench_inst {
     bool addressed;
     const char *calibration, *serial;
     double poll_s;
+    bool poll_said;             /* in the bench file */
+    bool guards_bench;          /* interlock inputs or the watchdog output: asked in real time, whatever --speed */
     struct chan chans[CHANNELS_MAX];
     struct inst inst;
     const struct emu *emu;      /* virtual twin */
@@ -74,6 +77,30 @@ struct safe_rule {
     struct safe_action action[BENCH_ACTIONS_MAX];
 };
 
+/* ---- Interlocks and watchdog (interlocks.c) ------------------------------------------------------------------------- */
+
+/* A contact whose opening, silence or staleness trips its scope at once. */
+struct bench_interlock {
+    const char *name;
+    struct diag_pos pos;
+    uint8_t inst;
+    uint16_t chan;              /* a switch that is polled */
+    bool healthy_on;            /* healthy: closed, which reads 1 */
+    int8_t station;             /* -1: the whole bench */
+    uint8_t cause;              /* enum safe_cause: which safe sequence it calls for */
+    double needed_above_v;      /* counts only in runs that may go above; 0: in all */
+};
+/* An output that holds a relay while it is set again every period. */
+struct bench_watchdog {
+    bool there;
+    struct diag_pos pos;
+    uint8_t inst;
+    uint16_t chan;
+    double period_s;
+    const char *about;
+};
+enum { INTERLOCK_POLL_MS = 200, WATCHDOG_PERIODS = 2 }; /* a relay drops after so many periods without a word */
+
 /* ---- The virtual world of a bench ----------------------------------------------------------------------------------- */
 
 struct world_station_conf {
@@ -87,6 +114,8 @@ enum bench_cell { CELL_NONE, CELL_ASSB, CELL_REPLAY };
 
 struct bench {
     struct conf_doc doc;
+    struct conf_doc rows_doc[BENCH_INSTS_MAX]; /* files that list the channels of an instrument */
+    uint8_t n_rows_docs;
     struct arena arena;
     const char *name;
     uint8_t n_buses, n_insts, n_stations, n_rules;
@@ -94,6 +123,9 @@ struct bench {
     struct bench_inst inst[BENCH_INSTS_MAX];
     struct bench_station station[BENCH_STATIONS_MAX];
     struct safe_rule rule[BENCH_RULES_MAX];
+    uint8_t n_interlocks;
+    struct bench_interlock interlock[BENCH_INTERLOCKS_MAX];
+    struct bench_watchdog watchdog;
     const struct conf_node *guards; /* map; NULL: none */
     double pause_max_s;
     bool has_world;
@@ -125,8 +157,25 @@ struct station_map {
 /* capacity hint: the article's largest current, to name the accuracy of the range in use; 0: unknown. */
 int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr) MUST_USE;
 
+/* --speed: every time of the station that is real becomes run time. E_RANGE, with the instrument that is too slow to be polled so often. */
+int station_map_speed(struct station_map *m, double speed, struct diag *reterr) MUST_USE;
+
+/* How long an instrument on this line may be silent before it is called lost. */
+double bus_lost_after_s(const struct bench *b, uint8_t bus);
+
 /* Gauge pressure at the regulator to pressure on the stack: piston area over cell area. */
 double station_press_ratio(const struct bench_station *s);
+
+/* Does this interlock count in a run on this station whose article may reach so many volts? */
+bool interlock_counts(const struct bench_interlock *k, int station, double volts);
+/* Older than this, an interlock input is not known to be healthy: three polls and a deadline. */
+double interlock_stale_s(const struct bench *b, const struct bench_interlock *k);
+/* Worst time from a contact's opening to the trip. */
+double interlock_trip_s(const struct bench *b, const struct bench_interlock *k);
+/* Volts that the instruments of this station can put out as the bench limits them; 0: none. */
+double station_volts(const struct bench *b, int station);
+/* From 60 V on: E-stop, door and watchdog, else findings. Part of `check` and of everything that begins a run. */
+int bench_guarded(const struct bench *b, int station, struct diag *reterr) MUST_USE;
 
 /* The cause of a trip as the safe sequences know it. */
 const struct safe_rule *safe_rule_for(const struct bench *b, int station, enum safe_cause cause);

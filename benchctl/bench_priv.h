@@ -12,8 +12,15 @@ int inst_named(const struct bench *b, const char *name, const struct diag_pos *p
 /* safefile.c: safe sequences. */
 void safe_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
 
+/* interlocks.c: contacts and the watchdog output. */
+void interlocks_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+void watchdog_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+
 /* worldfile.c: what a virtual bench is wired to. */
 void world_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
+
+/* channelsfile.c: channels of a driver that has none of its own; `own` are the driver's keys, param its parameters. */
+int channels_read(struct bench *b, struct bench_inst *inst, const struct conf_node *own, void *param, struct diag *reterr);
 
 /* The value node of `key` in a map, for a caret on it; the map itself when absent. */
 const struct diag_pos *value_pos(const struct conf_node *map, const char *key);

@@ -6,6 +6,7 @@
 #include "benchctl/bench_priv.h"
 
 #include "base/str.h"
+#include "drivers/bus/link.h"
 #include "drivers/virtual/emu.h"
 
 #include <math.h>
@@ -15,7 +16,7 @@
 
 struct bench_top {
     const char *name;
-    const struct conf_node *buses, *instruments, *stations, *guards, *safe, *world;
+    const struct conf_node *buses, *instruments, *stations, *guards, *interlocks, *watchdog, *safe, *world;
     const struct conf_node *pause;
 };
 
@@ -25,6 +26,8 @@ static const struct conf_key bench_keys[] = {
     {.name = "instruments", .type = CONF_NODE, .required = true, .offset = CONF_OFFSET(bench_top, instruments), .help = "devices: {driver, bus, address, limits, poll, ...}"},
     {.name = "stations", .type = CONF_NODE, .required = true, .offset = CONF_OFFSET(bench_top, stations), .help = "places where an article sits: {cycler, press, chamber}"},
     {.name = "guards", .type = CONF_NODE, .offset = CONF_OFFSET(bench_top, guards), .help = "limits watched in every run"},
+    {.name = "interlocks", .type = CONF_NODE, .offset = CONF_OFFSET(bench_top, interlocks), .help = "contacts that trip: {input, healthy, scope, cause, needed_above}"},
+    {.name = "watchdog", .type = CONF_NODE, .offset = CONF_OFFSET(bench_top, watchdog), .help = "{output, period, about}: holds a relay that cuts the outputs when we stop"},
     {.name = "safe", .type = CONF_NODE, .required = true, .offset = CONF_OFFSET(bench_top, safe), .help = "safe sequences per station and by cause, and for shared instruments"},
     {.name = "pause", .type = CONF_NODE, .offset = CONF_OFFSET(bench_top, pause), .help = "{max: longest pause, then the safe sequence}"},
     {.name = "world", .type = CONF_NODE, .offset = CONF_OFFSET(bench_top, world), .help = "what a virtual bench is wired to"},
@@ -173,9 +176,11 @@ static void read_buses(struct bench *b, const struct conf_node *map, struct diag
         if (conf_apply(n, &bus_schema, bus, &b->doc, reterr) < 0) {
             continue;
         }
-        if (strcmp(bus->link, "sim:") != 0) {
-            diag_at(reterr, E_UNSUPPORTED, value_pos(n, "link"), "the link `%s` is not there yet", bus->link);
-            diag_hint(reterr, "this version drives virtual benches: link: \"sim:\"");
+        struct diag why;
+        diag_init(&why);
+        if (strcmp(bus->link, "sim:") != 0 && link_parse(bus->link, &why) == LINK_NONE) {
+            diag_at(reterr, E_INVALID, value_pos(n, "link"), "`%s` is not a link", bus->link);
+            diag_hint(reterr, "serial:/dev/serial/by-id/..., tcp:HOST:PORT, pty:/dev/pts/N, or sim: for a rehearsal");
         }
     }
     if (b->n_buses == 0) {
@@ -222,8 +227,17 @@ static void hint_range(struct diag *reterr, const struct chan_kind_info *info, c
     diag_hint(reterr, "it can do %s .. %s", qty_print(r->lo, info->dims, info->point, lo, sizeof lo), qty_print(r->hi, info->dims, info->point, hi, sizeof hi));
 }
 
-/* `limits:` narrows every settable channel of that quantity. A current limit holds for both directions and takes the smaller side: a source that is told to
- * charge discharges with the same limit when the cell stands above it. */
+/* Magnitudes of one direction: limit_charge, window_discharge. */
+static int one_direction(const char *chan)
+{
+    if (strcmp(chan, "limit_discharge") == 0 || strcmp(chan, "window_discharge") == 0) {
+        return -1;
+    }
+    return strcmp(chan, "limit_charge") == 0 || strcmp(chan, "window_charge") == 0;
+}
+
+/* `limits:` narrows every settable channel of that quantity. Limits of one direction take its side. Any other current limit holds for both directions and takes the smaller
+ * side: a source that is told to charge discharges with the same limit when the cell stands above it. */
 static void read_limits(struct bench_inst *inst, const struct conf_node *map, struct diag *reterr)
 {
     for (const struct conf_node *n = map->first; n; n = n->next) {
@@ -247,6 +261,8 @@ static void read_limits(struct bench_inst *inst, const struct conf_node *map, st
             bool magnitude = strstr(chan->name, "limit") && chan->min >= 0.0;
             if (magnitude && chan->kind == KIND_VOLTAGE_V) {
                 chan->max = fmin(chan->max, fmax(fabs(r.lo), fabs(r.hi)));
+            } else if (chan->kind == KIND_CURRENT_A && one_direction(chan->name) != 0) {
+                chan->max = fmin(chan->max, fmax(one_direction(chan->name) > 0 ? r.hi : -r.lo, 0.0));
             } else if (magnitude && chan->kind == KIND_CURRENT_A) {
                 if (r.lo >= 0.0 || r.hi <= 0.0) {
                     diag_at(reterr, E_RANGE, &n->pos, "the limits of %s hold for both directions", n->key);
@@ -371,6 +387,7 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
         return;
     }
     inst->poll_s = c.poll_s;
+    inst->poll_said = conf_get(n, "poll") != NULL;
     inst->driver = driver_find(c.driver);
     if (!inst->driver) {
         const char *names[64] = {0};
@@ -412,7 +429,8 @@ static void read_instrument(struct bench *b, const struct conf_node *n, struct d
         const void *in;
         void *out;
     } param = {.in = inst->inst.param};
-    if (conf_apply(own, params, param.out, &b->doc, reterr) < 0) {
+    if (conf_apply(own, params, param.out, &b->doc, reterr) < 0 ||
+        channels_read(b, inst, own, param.out, reterr) < 0) {
         return;
     }
     if (inst->driver->wire == WIRE_MODBUS && !c.address) {
@@ -541,6 +559,8 @@ static void read_top(struct bench *b, struct bench_top *t, struct diag *reterr)
     expect_map(&t->instruments, "instruments", reterr);
     expect_map(&t->stations, "stations", reterr);
     expect_map(&t->guards, "guards", reterr);
+    expect_map(&t->interlocks, "interlocks", reterr);
+    expect_map(&t->watchdog, "watchdog", reterr);
     expect_map(&t->safe, "safe", reterr);
     expect_map(&t->world, "world", reterr);
     b->name = t->name;
@@ -570,6 +590,12 @@ static void read_top(struct bench *b, struct bench_top *t, struct diag *reterr)
     }
     if (t->safe) {
         safe_read(b, t->safe, reterr);
+    }
+    if (t->interlocks) {
+        interlocks_read(b, t->interlocks, reterr);
+    }
+    if (t->watchdog) {
+        watchdog_read(b, t->watchdog, reterr);
     }
     if (t->world) {
         world_read(b, t->world, reterr);
@@ -606,6 +632,9 @@ int bench_load(const char *path, struct bench *ret, struct diag *reterr)
 void bench_done(struct bench *b)
 {
     conf_done(&b->doc);
+    for (size_t k = 0; k < b->n_rows_docs; k++) {
+        conf_done(&b->rows_doc[k]);
+    }
     arena_done(&b->arena);
     memset(b, 0, sizeof *b);
 }

@@ -151,7 +151,7 @@ static int load_called(void *ctx, const char *name, const struct conf_doc **ret,
     return 0;
 }
 
-static int load_bench(const char *bench, const char *station, struct loaded *l, struct diag *reterr)
+static int load_bench(const char *bench, const char *station, double speed, struct loaded *l, struct diag *reterr)
 {
     int r = bench_load(bench, &l->bench, reterr);
     if (r < 0) {
@@ -167,7 +167,9 @@ static int load_bench(const char *bench, const char *station, struct loaded *l, 
     if (l->has_article) {
         current_a = l->article.charge_current_a > l->article.discharge_current_a ? l->article.charge_current_a : l->article.discharge_current_a;
     }
-    return station_map_build(&l->bench, l->station, current_a, &l->map, reterr);
+    r = station_map_build(&l->bench, l->station, current_a, &l->map, reterr);
+    r = r == 0 ? bench_guarded(&l->bench, l->station, reterr) : r;
+    return r == 0 && speed > 1.0 ? station_map_speed(&l->map, speed, reterr) : r;
 }
 
 int cli_load(const struct args *a, const char *bench, const char *procedure, const char *article, const char *station, struct loaded *ret, struct diag *reterr)
@@ -181,7 +183,11 @@ int cli_load(const struct args *a, const char *bench, const char *procedure, con
         r = r == 0 ? e : r;
     }
     if (bench) {
-        e = load_bench(bench, station, ret, reterr);
+        const char *text = args_get(a, "--speed");
+        double speed = 1.0;
+        e = text && (str_to_double(text, strlen(text), &speed) < 0 || speed < 1.0 || speed > 1000.0) ? diag_add(reterr, E_RANGE, "--speed takes a number from 1 to 1000") : 0;
+        e = e == 0 ? load_bench(bench, station, speed, ret, reterr) : e;
+        ret->speed = speed;
         r = r == 0 ? e : r;
     }
     char path[512];

@@ -82,6 +82,7 @@ struct loaded {
     unsigned n_called;
     bool has_bench, has_article, has_program;
     int station;
+    double speed;
 };
 /* bench or article NULL: open check. 0, or negative with findings. loaded is big: static or heap. */
 int cli_load(const struct args *a, const char *bench, const char *procedure, const char *article, const char *station, struct loaded *ret, struct diag *reterr) MUST_USE;

@@ -2,6 +2,7 @@
  *
  * With one file the check is open: roles, article keys and called files that are not given are listed, and only what cannot be said is refused.
  */
+#include "benchctl/actuators.h"
 #include "benchctl/cli.h"
 #include "procedures/engine/check.h"
 
@@ -24,20 +25,53 @@ static void print_guards(const struct program *p, const struct check_report *c)
     for (uint16_t g = 0; g < p->n_guards; g++) {
         printf("     guard %-46s trip after at most %s\n", program_text(p, p->guards[g].text), duration_text(c->trip_s[g], buf, sizeof buf));
     }
+    if (p->role.mode != CHAN_NONE && isfinite(c->cut_s)) {
+        printf("     dead line of the cycler                              cut by the watchdog relay after at most %s\n", duration_text(c->cut_s, buf, sizeof buf));
+    } else if (p->role.mode != CHAN_NONE) {
+        printf("     dead line of the cycler                              nothing cuts it: its own limits hold the cell\n");
+    }
+}
+
+static void print_interlocks(const struct loaded *l)
+{
+    char buf[40];
+    const struct bench *b = &l->bench;
+    for (int k = 0; k < b->n_interlocks; k++) {
+        const struct bench_interlock *lock = &b->interlock[k];
+        if (interlock_counts(lock, l->station, l->article.voltage_v.hi)) {
+            printf("     interlock %s (%s.%s): trip after at most %s\n", lock->name, b->inst[lock->inst].name, b->inst[lock->inst].chans[lock->chan].name,
+                   duration_text(interlock_trip_s(b, lock), buf, sizeof buf));
+        }
+    }
+}
+
+/* What each does when the process or the machine above it dies. */
+static void print_deaths(const struct loaded *l)
+{
+    struct actuator a[3];
+    int n = actuators_of(&l->bench, l->station, a);
+    printf("     %-10s %-34s %-18s %s\n", "death of", "controller", "guardian", "both, or the host");
+    for (int k = 0; k < n; k++) {
+        printf("     %-10s %-34s %-18s %s\n", l->bench.inst[a[k].inst].name, a[k].controller, a[k].guardian, a[k].host);
+    }
 }
 
 /* A guard's latency holds while its instrument answers. What silence leads to has limits of its own: pause, then trip. */
-static void print_silence(const struct program *p, bool each)
+static void print_silence(const struct program *p, const struct check_report *c, bool each)
 {
-    char pause[40], trip[40];
+    char pause[40], trip[40], off[40];
     double pause_s = 0.0, trip_s = 0.0;
     for (uint16_t k = 0; k < p->station.n_groups; k++) {
         const struct station_group *g = &p->station.group[k];
         pause_s = fmax(pause_s, g->stale_s);
         trip_s = fmax(trip_s, silent_trip_s(g));
         if (each) {
-            printf("     silent %-45s pause after at most %s, trip after %s\n", g->inst, duration_text(g->stale_s, pause, sizeof pause),
+            printf("     silent %-45s pause after at most %s, trip after %s", g->inst, duration_text(g->stale_s, pause, sizeof pause),
                    duration_text(silent_trip_s(g), trip, sizeof trip));
+            if (c->silent_s[k] > 0.0) {
+                printf("; no current after at most %s", duration_text(c->silent_s[k], off, sizeof off));
+            }
+            printf("\n");
         }
     }
     if (!each && p->station.n_groups) {
@@ -92,11 +126,34 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
     if (guards) {
         print_guards(p, c);
     }
-    print_silence(p, guards);
+    print_silence(p, c, guards);
+    if (l->has_bench) {
+        print_interlocks(l);
+        print_deaths(l);
+    }
     if (c->runtime_bounded) {
         printf("     %u set values depend on measured registers: the run itself refuses what leaves the window\n", c->runtime_bounded);
     }
     printf("     every step can end, every exit reaches its safe sequence\n");
+}
+
+static void add_deaths(const struct loaded *l, json_t *o)
+{
+    struct actuator a[3];
+    json_t *deaths = json_array(), *locks = json_array();
+    int n = actuators_of(&l->bench, l->station, a);
+    for (int k = 0; k < n; k++) {
+        json_array_append_new(deaths, json_pack("{s:s, s:s, s:s, s:s, s:b}", "instrument", l->bench.inst[a[k].inst].name, "controller", a[k].controller, "guardian", a[k].guardian,
+                                                "host", a[k].host, "stays", a[k].stays));
+    }
+    for (int k = 0; k < l->bench.n_interlocks; k++) {
+        const struct bench_interlock *lock = &l->bench.interlock[k];
+        if (interlock_counts(lock, l->station, l->article.voltage_v.hi)) {
+            json_array_append_new(locks, json_pack("{s:s, s:f}", "interlock", lock->name, "trip_s", interlock_trip_s(&l->bench, lock)));
+        }
+    }
+    json_object_set_new(o, "interlocks", locks);
+    json_object_set_new(o, "deaths", deaths);
 }
 
 static void print_json(const struct loaded *l, const struct check_report *c)
@@ -118,6 +175,7 @@ static void print_json(const struct loaded *l, const struct check_report *c)
         json_array_append_new(guards, json_pack("{s:s, s:f}", "guard", program_text(&l->program, l->program.guards[g].text), "trip_s", c->trip_s[g]));
     }
     json_object_set_new(o, "trip", guards);
+    add_deaths(l, o);
     json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');
     json_decref(o);

@@ -1,9 +1,10 @@
-/* benchctl/cmd_getset.c - `benchctl get BENCH [INSTRUMENT[.CHANNEL]]` and `benchctl set BENCH INSTRUMENT.CHANNEL VALUE`, on a virtual bench.
+/* benchctl/cmd_getset.c - `benchctl get BENCH [INSTRUMENT[.CHANNEL]]` and `benchctl set BENCH INSTRUMENT.CHANNEL VALUE`, on a virtual bench, or over its links.
  *
  * get reads and writes nothing. set writes one channel within the bench's limits and reads it back; afterwards everything is made safe, since nobody watches.
  */
 #include "benchctl/cli.h"
 #include "benchctl/rig.h"
+#include "benchctl/uris.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -11,6 +12,7 @@
 
 static struct bench bench;
 static struct rig rig;
+static struct live live;
 
 /* "smu.voltage" -> instrument and channel (-1: all). */
 static int target(const struct args *a, const char *word, int *ret_inst, int *ret_chan)
@@ -42,6 +44,15 @@ static int target(const struct args *a, const char *word, int *ret_inst, int *re
     return 0;
 }
 
+static void close_rig(void)
+{
+    if (rig.live) {
+        live_close(&live);
+    }
+    rig_close(&rig);
+    bench_done(&bench);
+}
+
 static int open_rig(const struct args *a)
 {
     struct diag d;
@@ -49,12 +60,32 @@ static int open_rig(const struct args *a)
     if (bench_load(a->arg[0], &bench, &d) < 0) {
         return cli_findings(a, &d);
     }
-    if (rig_open(&rig, &bench, 0, &d) < 0 || rig_wait_identified(&rig, 30.0, &d) < 0) {
+    struct uris uris;
+    bool virtual_bench = !args_get(a, "--links") && bench.n_buses > 0 && strcmp(bench.bus[0].link, "sim:") == 0;
+    int r = virtual_bench ? rig_open(&rig, &bench, 0, &d) : uris_of(a, &bench, &uris, &d);
+    r = r < 0 || virtual_bench ? r : rig_open_live(&rig, &bench, &live, uris.uri, 1.0, &d);
+    r = r < 0 ? r : rig_wait_identified(&rig, rig.live ? 8.0 : 30.0, &d);
+    if (r < 0) {
         cli_findings(a, &d);
-        bench_done(&bench);
+        close_rig();
         return EXIT_BENCH;
     }
     return 0;
+}
+
+/* On real lines nothing is waited for longer than needed. */
+static bool all_polled(const struct rig_event *samples)
+{
+    for (int i = 0; i < bench.n_insts; i++) {
+        bool polls = false;
+        for (uint16_t c = 0; c < bench.inst[i].inst.n_chans; c++) {
+            polls = polls || bench.inst[i].chans[c].polled;
+        }
+        if (polls && samples[i].mask == 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Run the virtual bench for a while; keep the newest samples of each instrument, and the answer to `token`. */
@@ -62,21 +93,38 @@ static int work(double for_s, uint32_t token, struct rig_event *ret_samples, str
 {
     nsec end = rig.s.now + nsec_from_s(for_s);
     int found = 0;
-    for (nsec t = rig_due(&rig); t <= end; t = rig_due(&rig)) {
-        rig_advance(&rig, t);
+    for (nsec t = rig_due(&rig); t <= end || rig.live; t = rig_due(&rig)) {
+        bool enough = (ret_samples && all_polled(ret_samples)) || (token && found);
+        if (rig.live && (enough || rig.s.now >= end)) {
+            break;
+        }
+        rig_wait(&rig, t < end ? t : end);
         struct rig_event e;
         while (rig_take(&rig, &e)) {
             if (e.kind == RIG_SAMPLES && ret_samples) {
                 ret_samples[e.inst] = e;
             }
             bool set = e.kind == RIG_SET_DONE || e.kind == RIG_SET_MISMATCH || e.kind == RIG_SET_REFUSED || e.kind == RIG_SET_FAILED;
-            if (token && set && e.token == token && !found) {
+            bool answer = set || e.kind == RIG_JOB_DONE || e.kind == RIG_JOB_FAILED;
+            if (token && answer && e.token == token && !found) {
                 *ret_answer = e;
                 found = 1;
             }
         }
     }
     return found;
+}
+
+/* A state by its name, else a quantity. */
+static const char *said(const struct chan *chan, double value, char *buf, size_t size)
+{
+    const struct chan_kind_info *info = chan_kind_info(chan->kind);
+    for (size_t k = 0; chan->states && chan->states[k]; k++) {
+        if ((double)k <= value && value < (double)k + 1.0) {
+            return chan->states[k];
+        }
+    }
+    return value_text(value, info->dims, info->point, buf, size);
 }
 
 static void show_value(const struct args *a, json_t *all, const struct bench_inst *inst, uint16_t c, const struct rig_event *e)
@@ -91,14 +139,7 @@ static void show_value(const struct args *a, json_t *all, const struct bench_ins
         json_array_append_new(all, o);
         return;
     }
-    const char *text = q != Q_OK ? quality_text(q) : value_text(e->sample[c], info->dims, info->point, buf, sizeof buf);
-    if (q == Q_OK && chan->states && e->sample[c] >= 0.0 && e->sample[c] < 16.0) {
-        size_t k = (size_t)e->sample[c], n = 0;
-        while (chan->states[n]) {
-            n++;
-        }
-        text = k < n ? chan->states[k] : text;
-    }
+    const char *text = q != Q_OK ? quality_text(q) : said(chan, e->sample[c], buf, sizeof buf);
     if (a->csv) {
         char num[40];
         str_from_double(e->sample[c], num, sizeof num);
@@ -138,8 +179,7 @@ static int run_get(const struct args *a)
         }
         json_decref(all);
     }
-    rig_close(&rig);
-    bench_done(&bench);
+    close_rig();
     return r;
 }
 
@@ -151,6 +191,10 @@ static int value_of(const struct args *a, const struct chan *chan, const char *t
             *ret = (double)k;
             return 0;
         }
+    }
+    if (chan->kind == KIND_SWITCH && (strcmp(text, "on") == 0 || strcmp(text, "off") == 0)) {
+        *ret = strcmp(text, "on") == 0;
+        return 0;
     }
     struct diag d;
     diag_init(&d);
@@ -188,7 +232,7 @@ static int do_set(const struct args *a, int inst, int chan, double value)
     if (answer.kind != RIG_SET_DONE) {
         return cli_error(a, EXIT_FAIL, "%s.%s was not taken: %s", in->name, c->name, answer.text);
     }
-    printf("%s.%s set and read back: %s\n", in->name, c->name, value_text(answer.value, info->dims, info->point, buf, sizeof buf));
+    printf("%s.%s set and read back: %s\n", in->name, c->name, said(c, answer.value, buf, sizeof buf));
     return EXIT_DONE;
 }
 
@@ -207,19 +251,23 @@ static int run_set(const struct args *a)
     r = r == 0 ? value_of(a, &bench.inst[inst].chans[chan], a->arg[2], &value) : r;
     r = r == 0 ? do_set(a, inst, chan, value) : r;
     if (inst >= 0 && rig_safe(&rig, (uint8_t)inst, SAFE_ALL, 2) == 0) {
-        work(5.0, 0, NULL, NULL);
+        struct rig_event answer = {0};
+        if (!work(5.0, 2, NULL, &answer) || answer.kind != RIG_JOB_DONE) {
+            r = cli_error(a, EXIT_FAIL, "`%s` did not confirm that it is safe: see to it", bench.inst[inst].name);
+        }
     }
-    rig_close(&rig);
-    bench_done(&bench);
+    close_rig();
     return r;
 }
 
+static const struct option options[] = {{"--links", "FILE", false, "links of `benchctl emu` instead of the bench file's"}, {NULL, NULL, false, NULL}};
+
 extern const struct command cmd_get, cmd_set;
 const struct command cmd_get = {
-    .name = "get", .group = "look", .arguments = "BENCH [INSTRUMENT[.CHANNEL]]", .help = "read instruments once; writes nothing", .common = COMMON_JSON | COMMON_CSV, .min_args = 1,
+    .name = "get", .group = "look", .arguments = "BENCH [INSTRUMENT[.CHANNEL]]", .help = "read instruments once; writes nothing", .options = options, .common = COMMON_JSON | COMMON_CSV, .min_args = 1,
     .max_args = 2, .run = run_get,
 };
 const struct command cmd_set = {
-    .name = "set", .group = "act", .arguments = "BENCH INSTRUMENT.CHANNEL VALUE", .help = "set one channel of a virtual bench and read it back",
-    .more = "  benchctl set benches/demo.yaml oven.temperature_set '60 degC'", .min_args = 3, .max_args = 3, .run = run_set,
+    .name = "set", .group = "act", .arguments = "BENCH INSTRUMENT.CHANNEL VALUE", .help = "set one channel and read it back; then everything of its instrument is made safe",
+    .options = options, .more = "  benchctl set benches/demo.yaml oven.temperature_set '60 degC'", .min_args = 3, .max_args = 3, .run = run_set,
 };

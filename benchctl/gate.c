@@ -87,6 +87,16 @@ void session_stored(struct session *s, int r, const char *why)
     }
 }
 
+void session_stored_again(struct session *s)
+{
+    if (s->s.store_behind) {
+        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
+        s->s.store_behind = 0;
+        session_queue(s, &e);
+        session_say(s, "info", "the run file is written again");
+    }
+}
+
 static void stored(struct session *s, int r)
 {
     session_stored(s, r, err_text(r));
@@ -97,17 +107,35 @@ void session_identity(struct session *s, uint8_t inst)
     for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
         if (s->map->group_inst[g] == inst && s->opt.store && !s->s.stored_identity[g]) {
             s->s.stored_identity[g] = 1;
-            stored(s, store_identity(s->opt.store, g, s->rig.s.inst[inst].identity));
+            stored(s, store_identity(s->opt.store, g, s->rig->s.inst[inst].identity));
         }
+    }
+}
+
+void session_ended(struct session *s)
+{
+    s->s.ended = 1;
+    s->s.ended_at = session_run_time(s);
+    if (s->opt.live) {
+        session_live_ended(s);
     }
 }
 
 /* ---- Sets -------------------------------------------------------------------------------------------------------------------- */
 
-static void fx_set(struct session *s, const struct effect *fx)
+void session_set(struct session *s, const struct effect *fx)
 {
     const struct chan_map *m = &s->map->chan[fx->chan];
-    int r = rig_set(&s->rig, m->inst, m->chan, fx->value / m->scale, fx->token);
+    const struct session *holder = crew_holder(s, m->inst, m->chan, fx->value / m->scale);
+    if (holder) {
+        struct event e = {.kind = EV_SET_REFUSED, .chan = fx->chan, .token = fx->token, .value = fx->value};
+        session_queue(s, &e);
+        session_blame(s, m->inst, "held at another value by the run on station %s", s->bench->station[holder->station].name);
+        session_say(s, "error", "`%s` %s is held at another value by the run on station %s", s->bench->inst[m->inst].name, s->bench->inst[m->inst].chans[m->chan].name,
+                    s->bench->station[holder->station].name);
+        return;
+    }
+    int r = rig_set(s->rig, m->inst, m->chan, fx->value / m->scale, session_token(s, fx->token));
     if (r < 0) {
         struct event e = {.kind = EV_SET_FAILED, .chan = fx->chan, .token = fx->token, .value = fx->value};
         session_queue(s, &e);
@@ -120,6 +148,9 @@ static void fx_set(struct session *s, const struct effect *fx)
 static enum safe_cause safe_cause_of(const struct session *s)
 {
     const struct program *p = s->program;
+    if (s->run->cause == CAUSE_INTERLOCK) {
+        return (enum safe_cause)s->s.interlock_cause;
+    }
     if (s->run->cause != CAUSE_GUARD_HIGH) {
         return SAFE_ANY;
     }
@@ -135,26 +166,28 @@ static enum safe_cause safe_cause_of(const struct session *s)
 static void store_flight(struct session *s)
 {
     for (uint8_t k = 0; k < s->bench->n_buses && s->opt.store; k++) {
-        const struct bus *b = &s->rig.bus[k];
+        const struct bus *b = &s->rig->bus[k];
         uint32_t n = b->frame_next < BUS_FRAMES_MAX ? b->frame_next : BUS_FRAMES_MAX;
         for (uint32_t i = b->frame_next - n; i != b->frame_next; i++) {
             const struct bus_frame *f = &b->frame[i % BUS_FRAMES_MAX];
-            const char *inst = f->inst < b->n_insts ? s->bench->inst[s->rig.line[k].inst[f->inst]].name : "";
-            stored(s, store_frame(s->opt.store, s->bench->bus[k].name, f->at - s->s.start_at, (char)f->direction, inst, f->bytes, f->n < BUS_FRAME_BYTES ? f->n : BUS_FRAME_BYTES));
+            const char *inst = f->inst < b->n_insts ? s->bench->inst[s->rig->line[k].inst[f->inst]].name : "";
+            stored(s, store_frame(s->opt.store, s->bench->bus[k].name, session_run_time_at(s, f->at), (char)f->direction, inst, f->bytes, f->n < BUS_FRAME_BYTES ? f->n : BUS_FRAME_BYTES));
         }
     }
 }
 
-static void fx_safe(struct session *s)
+static int fx_safe(struct session *s, struct diag *reterr)
 {
     enum safe_cause cause = safe_cause_of(s);
     s->s.walk_kind = WALK_SAFE;
-    safe_begin(&s->s.walk, &s->rig, s->station, cause, false);
-    (void)safe_go(&s->s.walk, &s->rig); /* the first action leaves now; the loop goes on */
+    session_drop_held(s);
+    safe_begin(&s->s.walk, s->rig, s->station, cause, false, !crew_others(s));
+    (void)safe_go(&s->s.walk, s->rig); /* the first action leaves now; the loop goes on */
     char story[MESSAGE_MAX];
     run_story(s->run, s->program, story, sizeof story);
     session_say(s, "trip", "safe sequence of station %s (%s): %s", s->bench->station[s->station].name, safe_cause_names[cause], story);
     store_flight(s);
+    return crew_tripped(s, cause, reterr);
 }
 
 /* ---- Rows ----------------------------------------------------------------------------------------------------------------------- */
@@ -287,11 +320,10 @@ static void fx_end(struct session *s, const struct effect *fx)
     (void)r;
     session_say(s, "state", "ended: %s, %s %s", verdict_text((enum verdict)fx->code), cause_text((enum cause)fx->value), s->s.text);
     if (s->s.walk_kind == WALK_SAFE) {
-        s->s.ended = 1;
-        s->s.ended_at = session_run_time(s);
+        session_ended(s);
     } else { /* a normal end: what the shared instruments do when every station has ended */
         s->s.walk_kind = WALK_AFTER_END;
-        safe_begin(&s->s.walk, &s->rig, s->station, SAFE_ANY, true);
+        safe_begin(&s->s.walk, s->rig, s->station, SAFE_ANY, true, !crew_others(s));
     }
 }
 
@@ -318,14 +350,18 @@ static void journal(struct session *s, const struct event *e)
 
 int session_effects(struct session *s, const struct event *e, struct diag *reterr)
 {
-    (void)reterr;
+    int r = 0;
     journal(s, e);
-    for (uint16_t k = 0; k < s->fx.n; k++) {
+    for (uint16_t k = 0; k < s->fx.n && r == 0; k++) {
         const struct effect *fx = &s->fx.fx[k];
         switch ((enum effect_kind)fx->kind) {
-        case FX_SET: fx_set(s, fx); break;
-        case FX_SAFE: fx_safe(s); break;
-        case FX_POLL_PERIOD: rig_poll(&s->rig, s->map->group_inst[fx->code], fx->value); break;
+        case FX_SET:
+            if (!session_holds(s, fx)) {
+                session_set(s, fx);
+            }
+            break;
+        case FX_SAFE: r = fx_safe(s, reterr); break;
+        case FX_POLL_PERIOD: crew_poll(s, s->map->group_inst[fx->code], fx->value); break;
         case FX_RECORD: fx_record(s, e, fx); break;
         case FX_STEP_BEGIN: fx_step_begin(s, fx); break;
         case FX_STEP_END: fx_step_end(s, fx); break;
@@ -355,5 +391,5 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
         case FX_KIND_COUNT: break;
         }
     }
-    return 0;
+    return r;
 }

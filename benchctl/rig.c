@@ -45,6 +45,19 @@ static void take_samples(struct rig *r, uint8_t inst, const struct bus_report *r
     }
 }
 
+/* The relay counts from when it was written to, which was before the answer came. One that failed is tried again soon. */
+static void watchdog_said(struct rig *r, nsec stamp, bool well)
+{
+    struct rig_watchdog *w = &r->s.watchdog;
+    nsec period = nsec_from_s(r->bench->watchdog.period_s), soon = r->s.now + period / 4;
+    if (well) {
+        w->held_until = stamp + WATCHDOG_PERIODS * period;
+    } else if (w->waiting && w->next > soon) {
+        w->next = soon;
+    }
+    w->waiting = 0;
+}
+
 static void take_notice(struct rig *r, uint8_t inst, const struct bus_report *rep, const struct notice_said *said)
 {
     static const uint8_t kinds[] = {
@@ -52,6 +65,10 @@ static void take_notice(struct rig *r, uint8_t inst, const struct bus_report *re
         [NOTICE_SET_REFUSED] = RIG_SET_REFUSED, [NOTICE_EDGE] = RIG_EDGE, [NOTICE_ALARM] = RIG_ALARM, [NOTICE_LOCAL] = RIG_LOCAL, [NOTICE_REBOOTED] = RIG_REBOOTED,
     };
     struct rig_inst_state *is = &r->s.inst[inst];
+    if (rep->job && rep->job->kind == JOBKIND_SET && rep->job->token == RIG_WATCHDOG_TOKEN) {
+        watchdog_said(r, rep->stamp, said->notice == NOTICE_SET_DONE);
+        return;
+    }
     bool is_set = said->notice == NOTICE_SET_DONE || said->notice == NOTICE_SET_MISMATCH || said->notice == NOTICE_SET_REFUSED;
     if (is_set) {
         if (!rep->job || rep->job->kind != JOBKIND_SET || is->answered) {
@@ -76,6 +93,10 @@ static void job_ended(struct rig *r, uint8_t inst, const struct bus_report *rep)
 {
     struct rig_inst_state *is = &r->s.inst[inst];
     bool done = rep->kind == BUS_JOB_DONE;
+    if (rep->job->kind == JOBKIND_SET && rep->job->token == RIG_WATCHDOG_TOKEN) {
+        watchdog_said(r, rep->stamp, false);
+        return;
+    }
     switch ((enum job_kind)rep->job->kind) {
     case JOBKIND_POLL:
         if (done && is->mask) {
@@ -148,7 +169,19 @@ static void line_deliver(void *owner, nsec first_at, nsec at, const uint8_t *p, 
 
 /* ---- Opening ------------------------------------------------------------------------------------------------------------------ */
 
-static int open_world(struct rig *r, uint16_t ports[][EMU_PORTS_MAX], struct diag *reterr)
+/* Which ports of the world an instrument is wired to. */
+struct wired {
+    uint16_t n, port[EMU_PORTS_MAX];
+};
+
+static void wire(struct rig *r, struct wired *w, enum port_kind kind, int of)
+{
+    int port = world_add_port(r->world, kind, of);
+    ASSERT(port >= 0); /* a bench has fewer than the world */
+    w->port[w->n++] = (uint16_t)port;
+}
+
+static int open_world(struct rig *r, struct wired *ports, struct diag *reterr)
 {
     const struct bench *b = r->bench;
     struct world *w = r->world;
@@ -174,8 +207,8 @@ static int open_world(struct rig *r, uint16_t ports[][EMU_PORTS_MAX], struct dia
             p.piston_m = st->piston_m;
             p.cell_area_m2 = st->cell_area_m2;
             world_put_press(w, ws, &p);
-            ports[st->regulator][0] = (uint16_t)world_add_port(w, PORT_PRESSURE, ws);
-            ports[st->force][0] = (uint16_t)world_add_port(w, PORT_FORCE, ws);
+            wire(r, &ports[st->regulator], PORT_PRESSURE, ws);
+            wire(r, &ports[st->force], PORT_FORCE, ws);
         }
         if (b->world[s].cell == CELL_ASSB) {
             struct assb_param p;
@@ -186,13 +219,16 @@ static int open_world(struct rig *r, uint16_t ports[][EMU_PORTS_MAX], struct dia
         }
         w->drift = b->world[s].drift;
         if (st->cycler != INST_NONE) {
-            ports[st->cycler][0] = (uint16_t)world_add_port(w, PORT_SOURCE, ws);
+            wire(r, &ports[st->cycler], PORT_SOURCE, ws);
         }
     }
     for (int i = 0; i < b->n_insts; i++) {
         if (chamber_of[i] >= 0) {
-            ports[i][0] = (uint16_t)world_add_port(w, PORT_CHAMBER, chamber_of[i]);
+            wire(r, &ports[i], PORT_CHAMBER, chamber_of[i]);
         }
+    }
+    if (b->watchdog.there) {
+        wire(r, &ports[b->watchdog.inst], PORT_RELAY, 0);
     }
     return 0;
 }
@@ -221,24 +257,48 @@ static struct emu_error draw_error(uint64_t seed, unsigned inst, bool ideal)
     return e;
 }
 
-static int open_inst(struct rig *r, int i, const uint16_t *ports, uint64_t seed, struct diag *reterr)
+/* Modbus over TCP has its own frames; a line with a baud rate is a serial one, or a converter to one. */
+static bool speaks_tcp(const struct bench *b, uint8_t bus)
+{
+    for (int i = 0; i < b->n_insts; i++) {
+        if (b->inst[i].bus == bus) {
+            return b->inst[i].driver->wire == WIRE_MODBUS && b->bus[bus].baud == 0;
+        }
+    }
+    return false;
+}
+
+/* The emulator of one instrument goes on its line. */
+static int open_emu(struct rig *r, int i, const struct wired *ports, uint64_t seed, struct diag *reterr)
 {
     const struct bench *b = r->bench;
     const struct bench_inst *in = &b->inst[i];
     if (!in->emu) {
         return diag_at(reterr, E_UNSUPPORTED, &in->pos, "`%s` has no emulator", in->driver->name);
     }
-    struct emu_param p = {.unit = in->unit, .addressed = in->addressed, .n_ports = in->emu->n_ports, .serial = in->serial, .error = draw_error(seed, (unsigned)i, ideal_errors(b))};
-    memcpy(p.ports, ports, sizeof p.ports);
-    int slot = host_add(&r->host[in->bus], &r->host_wiring[in->bus], in->emu, &p, r->world, seed * 64 + (uint64_t)i, 0, reterr);
-    if (slot < 0) {
-        return slot;
+    struct emu_param p = {.unit = in->unit, .addressed = in->addressed, .tcp = speaks_tcp(b, in->bus), .n_ports = ports->n, .serial = in->serial, .error = draw_error(seed, (unsigned)i, ideal_errors(b))};
+    memcpy(p.ports, ports->port, sizeof p.ports);
+    if (box_is(in)) {
+        int e = box_model(b, i, &r->box[i], reterr);
+        if (e < 0) {
+            return e;
+        }
+        p.model = &r->box[i].model;
     }
+    int slot = host_add(&r->host[in->bus], &r->host_wiring[in->bus], in->emu, &p, r->world, seed * 64 + (uint64_t)i, 0, reterr);
+    return slot < 0 ? slot : 0;
+}
+
+/* The instrument goes on its bus. */
+static int open_inst(struct rig *r, int i, struct diag *reterr)
+{
+    const struct bench *b = r->bench;
+    const struct bench_inst *in = &b->inst[i];
     union {
         const struct inst *in;
         struct inst *out;
     } inst = {.in = &in->inst};
-    slot = bus_add(&r->bus[in->bus], &r->bus_wiring[in->bus], inst.out);
+    int slot = bus_add(&r->bus[in->bus], &r->bus_wiring[in->bus], inst.out);
     if (slot < 0) {
         return diag_at(reterr, E_FULL, &in->pos, "bus `%s` is full", b->bus[in->bus].name);
     }
@@ -246,56 +306,142 @@ static int open_inst(struct rig *r, int i, const uint16_t *ports, uint64_t seed,
     return 0;
 }
 
-int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr)
+/* What a line speaks, and how long its slowest instrument may be silent. */
+static void wire_bus(struct rig *r, uint8_t k)
+{
+    const struct bench *b = r->bench;
+    const struct bench_bus *bb = &b->bus[k];
+    struct bus_wiring *w = &r->bus_wiring[k];
+    r->line[k] = (struct rig_line){.rig = r, .bus = k};
+    *w = (struct bus_wiring){.name = bb->name, .wire = WIRE_LINE, .line_end = "\n", .byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0, .lost_after = nsec_from_s(bus_lost_after_s(b, k)),
+                             .report = on_report, .owner = &r->line[k]};
+    for (int i = 0; i < b->n_insts; i++) {
+        if (b->inst[i].bus == k) {
+            w->wire = b->inst[i].driver->wire;
+            w->line_end = b->inst[i].driver->line_end;
+        }
+    }
+    w->modbus_tcp = speaks_tcp(b, k);
+    bus_init(&r->bus[k], w);
+}
+
+static int rig_begin(struct rig *r, const struct bench *b, bool buses, bool hosts, struct diag *reterr)
 {
     memset(r, 0, sizeof *r);
     r->bench = b;
+    r->speed = 1.0;
+    r->bus = buses ? calloc(b->n_buses, sizeof *r->bus) : NULL;
+    r->host = hosts ? calloc(b->n_buses, sizeof *r->host) : NULL;
+    r->world = hosts ? calloc(1, sizeof *r->world) : NULL;
+    if ((buses && !r->bus) || (hosts && (!r->host || !r->world))) {
+        rig_close(r);
+        return diag_add(reterr, E_NOMEM, "out of memory");
+    }
+    return 0;
+}
+
+/* Hosts, emulators and the world behind them. */
+static int open_virtual(struct rig *r, uint64_t seed, struct diag *reterr)
+{
+    const struct bench *b = r->bench;
     if (!b->has_world) {
-        return diag_add(reterr, E_UNSUPPORTED, "bench `%s` has no `world:`; only virtual benches can be worked by this version", b->name);
+        return diag_add(reterr, E_UNSUPPORTED, "bench `%s` has no `world:`: nothing stands behind its instruments in a rehearsal", b->name);
     }
     if (seed == 0) {
         seed = b->n_stations ? (uint64_t)b->world[0].seed : 1;
     }
-    r->bus = calloc(b->n_buses, sizeof *r->bus);
-    r->host = calloc(b->n_buses, sizeof *r->host);
-    r->world = calloc(1, sizeof *r->world);
-    if (!r->bus || !r->host || !r->world) {
-        rig_close(r);
-        return diag_add(reterr, E_NOMEM, "out of memory");
-    }
     for (uint8_t k = 0; k < b->n_buses; k++) {
         const struct bench_bus *bb = &b->bus[k];
-        nsec byte_ns = bb->baud ? 10 * NSEC_S / bb->baud : 0;
-        r->line[k] = (struct rig_line){.rig = r, .bus = k};
-        nsec lost_after = 5 * NSEC_S; /* at least four time-outs of the slowest */
-        enum wire_kind wire = WIRE_LINE;
-        const char *line_end = "\n";
-        for (int i = 0; i < b->n_insts; i++) {
-            if (b->inst[i].bus == k) {
-                wire = b->inst[i].driver->wire;
-                line_end = b->inst[i].driver->line_end;
-                nsec four = (nsec)b->inst[i].driver->timeout_ms * 4 * NSEC_MS;
-                lost_after = four > lost_after ? four : lost_after;
-            }
-        }
+        r->line[k].rig = r;
+        r->line[k].bus = k;
         r->host_wiring[k] = (struct host_wiring){.tcp = bb->baud == 0, .deliver = line_deliver, .owner = &r->line[k]};
-        host_init(&r->host[k], &r->host_wiring[k], byte_ns);
-        r->bus_wiring[k] = (struct bus_wiring){
-            .name = bb->name, .wire = wire, .line_end = line_end, .byte_ns = byte_ns, .lost_after = lost_after, .send = line_send, .link = &r->line[k], .report = on_report, .owner = &r->line[k]};
-        bus_init(&r->bus[k], &r->bus_wiring[k]);
+        host_init(&r->host[k], &r->host_wiring[k], bb->baud ? 10 * NSEC_S / bb->baud : 0);
     }
-    uint16_t ports[BENCH_INSTS_MAX][EMU_PORTS_MAX] = {{0}};
+    struct wired ports[BENCH_INSTS_MAX] = {{0}};
     int e = open_world(r, ports, reterr);
     for (int i = 0; i < b->n_insts && e == 0; i++) {
-        e = open_inst(r, i, ports[i], seed, reterr);
+        e = open_emu(r, i, &ports[i], seed, reterr);
     }
+    return e;
+}
+
+static int open_buses(struct rig *r, struct diag *reterr)
+{
+    const struct bench *b = r->bench;
+    int e = 0;
+    for (uint8_t k = 0; k < b->n_buses; k++) {
+        wire_bus(r, k);
+    }
+    for (int i = 0; i < b->n_insts && e == 0; i++) {
+        e = open_inst(r, i, reterr);
+    }
+    return e;
+}
+
+static void start_polls(struct rig *r)
+{
+    for (uint8_t i = 0; i < r->bench->n_insts; i++) {
+        const struct bench_inst *in = &r->bench->inst[i];
+        rig_poll(r, i, in->guards_bench ? in->poll_s * r->speed : in->poll_s);
+    }
+}
+
+int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr)
+{
+    int e = rig_begin(r, b, true, true, reterr);
+    e = e < 0 ? e : open_buses(r, reterr);
+    e = e < 0 ? e : open_virtual(r, seed, reterr);
     if (e < 0) {
         rig_close(r);
         return e;
     }
-    for (uint8_t i = 0; i < b->n_insts; i++) {
-        rig_poll(r, i, b->inst[i].poll_s);
+    for (uint8_t k = 0; k < b->n_buses; k++) {
+        r->bus_wiring[k].send = line_send;
+        r->bus_wiring[k].link = &r->line[k];
     }
+    start_polls(r);
+    return 0;
+}
+
+int rig_emulate(struct rig *r, const struct bench *b, uint64_t seed, double speed, struct diag *reterr)
+{
+    int e = rig_begin(r, b, false, true, reterr);
+    e = e < 0 ? e : open_virtual(r, seed, reterr);
+    if (e < 0) {
+        rig_close(r);
+        return e;
+    }
+    /* A world clock that runs so much faster. */
+    r->speed = speed;
+    r->world->drift = (1.0 + r->world->drift) * speed - 1.0;
+    return 0;
+}
+
+int rig_open_live(struct rig *r, const struct bench *b, struct live *live, const char *const *uris, double speed, struct diag *reterr)
+{
+    int e = rig_begin(r, b, true, false, reterr);
+    r->speed = speed;
+    e = e < 0 ? e : open_buses(r, reterr);
+    if (e < 0) {
+        rig_close(r);
+        return e;
+    }
+    for (uint8_t k = 0; k < b->n_buses; k++) {
+        enum link_kind kind = link_parse(uris[k], reterr);
+        /* Modbus over a TCP socket has MBAP frames, unless the line has a baud rate: then the far end is a serial converter. */
+        r->bus_wiring[k].modbus_tcp = r->bus_wiring[k].wire == WIRE_MODBUS && kind == LINK_TCP && b->bus[k].baud == 0;
+        r->bus_wiring[k].byte_ns = kind == LINK_TCP ? 0 : r->bus_wiring[k].byte_ns;
+        r->bus_wiring[k].send = live_send;
+        r->bus_wiring[k].link = &live->line[k];
+    }
+    r->live = live;
+    e = live_open(live, r, uris, 5.0, reterr);
+    if (e < 0) {
+        rig_close(r);
+        return e;
+    }
+    r->s.now = live_now(live);
+    start_polls(r);
     return 0;
 }
 
@@ -311,12 +457,17 @@ void rig_snap(struct rig *r, struct snap *snap)
 {
     snap_add(snap, &r->s, sizeof r->s);
     snap_add(snap, r->bus, r->bench->n_buses * sizeof *r->bus);
-    snap_add(snap, r->host, r->bench->n_buses * sizeof *r->host);
-    snap_add(snap, r->world, sizeof *r->world);
+    if (r->host) { /* real lines and a real world are not ours to put back */
+        snap_add(snap, r->host, r->bench->n_buses * sizeof *r->host);
+        snap_add(snap, r->world, sizeof *r->world);
+    }
 }
 
 void rig_restored(struct rig *r)
 {
+    if (!r->world) {
+        return;
+    }
     for (int s = 0; s < r->bench->n_stations && s < WORLD_STATIONS_MAX; s++) {
         r->world->replay_table[s] = r->bench->world[s].cell == CELL_REPLAY ? &r->bench->replay[s] : NULL;
     }
@@ -326,9 +477,9 @@ void rig_restored(struct rig *r)
 
 nsec rig_due(const struct rig *r)
 {
-    nsec due = NSEC_NEVER;
+    nsec due = r->s.watchdog.on ? r->s.watchdog.next : NSEC_NEVER;
     for (uint8_t k = 0; k < r->bench->n_buses; k++) {
-        nsec h = host_due(&r->host[k], &r->host_wiring[k]);
+        nsec h = r->host ? host_due(&r->host[k], &r->host_wiring[k]) : NSEC_NEVER;
         nsec b = bus_due(&r->bus[k], &r->bus_wiring[k]);
         nsec first = h < b ? h : b;
         due = first < due ? first : due;
@@ -336,17 +487,66 @@ nsec rig_due(const struct rig *r)
     return due < r->s.now ? r->s.now : due;
 }
 
+static int submit(struct rig *r, uint8_t inst, struct job job);
+
+/* One that is still under way is not overtaken. */
+static void retrigger(struct rig *r)
+{
+    const struct bench_watchdog *w = &r->bench->watchdog;
+    struct rig_watchdog *s = &r->s.watchdog;
+    nsec period = nsec_from_s(w->period_s);
+    s->next += period;
+    s->next = s->next <= r->s.now ? r->s.now + period : s->next;
+    if (s->waiting) {
+        return;
+    }
+    struct job job = {.class = JOB_SET, .kind = JOBKIND_SET, .chan = w->chan, .value = 1.0, .token = RIG_WATCHDOG_TOKEN};
+    if (submit(r, w->inst, job) == 0) {
+        s->waiting = 1;
+    } else { /* not identified yet, or the line is down */
+        s->next = r->s.now + period / 4;
+    }
+}
+
+void rig_watchdog_start(struct rig *r)
+{
+    if (r->bench->watchdog.there) {
+        r->s.watchdog = (struct rig_watchdog){.on = 1, .next = r->s.now};
+    }
+}
+
+void rig_watchdog_stop(struct rig *r)
+{
+    r->s.watchdog.on = 0;
+}
+
 void rig_advance(struct rig *r, nsec t)
 {
     ASSERT(t >= r->s.now);
     r->s.now = t;
+    if (r->s.watchdog.on && r->s.watchdog.next <= t) {
+        retrigger(r);
+    }
     for (uint8_t k = 0; k < r->bench->n_buses; k++) {
-        if (host_due(&r->host[k], &r->host_wiring[k]) <= t) {
+        if (r->host && host_due(&r->host[k], &r->host_wiring[k]) <= t) {
             host_work(&r->host[k], &r->host_wiring[k], t);
         }
         if (bus_due(&r->bus[k], &r->bus_wiring[k]) <= t) {
             bus_work(&r->bus[k], &r->bus_wiring[k], t);
         }
+    }
+}
+
+void rig_wait(struct rig *r, nsec t)
+{
+    t = t < r->s.now ? r->s.now : t;
+    if (r->live) {
+        nsec now = live_wait(r->live, t);
+        rig_advance(r, now > r->s.now ? now : r->s.now);
+    } else if (rig_due(r) <= t) {
+        rig_advance(r, t);
+    } else {
+        r->s.now = t;
     }
 }
 
@@ -390,55 +590,13 @@ int rig_identify(struct rig *r, uint8_t inst, uint32_t token)
 void rig_poll(struct rig *r, uint8_t inst, double period_s)
 {
     const struct bench_inst *in = &r->bench->inst[inst];
-    bus_poll_period(&r->bus[in->bus], in->slot, nsec_from_s(period_s), r->s.now);
+    bus_poll_period(&r->bus[in->bus], in->slot, nsec_from_s(period_s / r->speed), r->s.now);
 }
 
 void rig_drop_sets(struct rig *r, uint8_t inst)
 {
     const struct bench_inst *in = &r->bench->inst[inst];
     bus_drop_sets(&r->bus[in->bus], &r->bus_wiring[in->bus], r->s.now, in->slot);
-}
-
-/* ---- Faults and truth ---------------------------------------------------------------------------------------------------------------- */
-
-void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s)
-{
-    const struct bench_inst *in = &r->bench->inst[inst];
-    struct host_fault f = {.kind = (uint8_t)kind, .emu = in->slot, .left = count, .late_by = nsec_from_s(late_s)};
-    host_fault(&r->host[in->bus], &f);
-}
-
-/* Nobody changes an instrument for its sibling without unplugging it: the newcomer boots and knows nothing of what the other was told. */
-void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on)
-{
-    const struct bench_inst *in = &r->bench->inst[inst];
-    if (f == FAULT_WRONG_MODEL) {
-        host_mind_fault(&r->host[in->bus], &r->host_wiring[in->bus], in->slot, r->s.now, FAULT_REBOOT, true);
-    }
-    host_mind_fault(&r->host[in->bus], &r->host_wiring[in->bus], in->slot, r->s.now, f, on);
-}
-
-bool rig_energized(const struct rig *r, uint8_t inst)
-{
-    const struct bench_inst *in = &r->bench->inst[inst];
-    return in->emu->energized && in->emu->energized(r->host[in->bus].state[in->slot]);
-}
-
-double rig_standing(const struct rig *r, uint8_t inst)
-{
-    const struct bench_inst *in = &r->bench->inst[inst];
-    return in->emu->standing ? in->emu->standing(r->host[in->bus].state[in->slot]) : (double)NAN;
-}
-
-uint64_t rig_exchanges(const struct rig *r)
-{
-    uint64_t n = 0;
-    for (uint8_t k = 0; k < r->bench->n_buses; k++) {
-        for (uint8_t i = 0; i < r->bus[k].n_insts; i++) {
-            n += r->bus[k].inst[i].stats.replies;
-        }
-    }
-    return n;
 }
 
 /* ---- Waiting ---------------------------------------------------------------------------------------------------------------------------- */
@@ -460,7 +618,7 @@ int rig_wait_identified(struct rig *r, double max_s, struct diag *reterr)
         if (t > end) {
             break;
         }
-        rig_advance(r, t);
+        rig_wait(r, t);
         struct rig_event e;
         while (rig_take(r, &e)) {
             if (e.kind == RIG_WRONG) {

@@ -8,6 +8,8 @@
 
 #include "base/clock.h"
 #include "benchctl/bench.h"
+#include "benchctl/box.h"
+#include "benchctl/live.h"
 
 enum { RIG_RING = 256 };
 
@@ -48,8 +50,17 @@ struct rig_inst_state {
     struct rig_standing standing;
 };
 
+/* Retriggering of the bench's watchdog relay. Its answers are not passed on. */
+#define RIG_WATCHDOG_TOKEN UINT32_C(0x7FFFFFFF)
+struct rig_watchdog {
+    uint8_t on, waiting; /* waiting: a set is under way */
+    nsec next;           /* NSEC_NEVER: off */
+    nsec held_until;     /* the relay holds so long by the last confirmed set; 0: none was confirmed */
+};
+
 struct rig_state {
     nsec now;
+    struct rig_watchdog watchdog;
     uint32_t head, n;  /* ring */
     struct rig_inst_state inst[BENCH_INSTS_MAX];
     struct rig_event ring[RIG_RING];
@@ -68,11 +79,17 @@ struct rig {
         uint8_t bus;
         uint8_t inst[BUS_INSTS_MAX]; /* slot -> instrument of the bench */
     } line[BENCH_BUSES_MAX];
-    uint64_t exchanges_base;
+    struct box box[BENCH_INSTS_MAX]; /* of virtual boxes; constant */
+    struct live *live;          /* real lines; NULL: a virtual bench in memory */
+    double speed;               /* --speed: run seconds per second; poll periods are divided by it */
 };
 
 /* Open every line of a virtual bench: emulators, world, errors drawn from `seed` (0: the seeds of the bench file). */
 int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr) MUST_USE;
+/* Open the real lines (or those of `benchctl emu`): one URI per bus. live is the caller's. */
+int rig_open_live(struct rig *r, const struct bench *b, struct live *live, const char *const *uris, double speed, struct diag *reterr) MUST_USE;
+/* Only the emulators and their world, for `benchctl emu`: hosts and wiring are filled, no buses. */
+int rig_emulate(struct rig *r, const struct bench *b, uint64_t seed, double speed, struct diag *reterr) MUST_USE;
 void rig_close(struct rig *r);
 /* Register what changes. */
 void rig_snap(struct rig *r, struct snap *snap);
@@ -80,6 +97,8 @@ void rig_snap(struct rig *r, struct snap *snap);
 void rig_restored(struct rig *r);
 
 nsec rig_due(const struct rig *r);
+/* Time passes up to `t`, in memory at once; on real lines until then or until something has come. What is due is worked. */
+void rig_wait(struct rig *r, nsec t);
 /* Work everything that is due at exactly `t` (>= now); t becomes now. */
 void rig_advance(struct rig *r, nsec t);
 bool rig_take(struct rig *r, struct rig_event *ret);
@@ -91,9 +110,16 @@ int rig_identify(struct rig *r, uint8_t inst, uint32_t token) MUST_USE;
 void rig_poll(struct rig *r, uint8_t inst, double period_s);
 void rig_drop_sets(struct rig *r, uint8_t inst);
 
+/* From now on the watchdog output is set every period, in real time, until rig_close() or our death. Nothing where the bench has none. */
+void rig_watchdog_start(struct rig *r);
+/* It is not set any more: the relay behind it drops after two periods. */
+void rig_watchdog_stop(struct rig *r);
+
 /* Faults of the virtual bench, and what only an emulator can tell. */
 void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s);
 void rig_mind_fault(struct rig *r, uint8_t inst, enum emu_fault f, bool on);
+/* A contact of a box opens or closes. */
+void rig_hand(struct rig *r, uint8_t inst, uint16_t chan, bool closed);
 bool rig_energized(const struct rig *r, uint8_t inst);
 double rig_standing(const struct rig *r, uint8_t inst);
 uint64_t rig_exchanges(const struct rig *r);

@@ -8,31 +8,32 @@ static const struct safe_rule *rule_at(const struct rig *r, const struct safe_wa
     return w->rule < r->bench->n_rules ? &r->bench->rule[w->rule] : NULL;
 }
 
-/* Does this rule belong to the walk? One station works on a bench at a time, so that its end is the end of all. */
+/* Does this rule belong to the walk? */
 static bool applies(const struct rig *r, const struct safe_walk *w, const struct safe_rule *rule)
 {
     if (rule->station >= 0) {
         return w->station != INST_NONE && rule == safe_rule_for(r->bench, w->station, w->cause);
     }
-    return rule->when_all_ended || (rule->causes & 1U << w->cause) != 0;
+    return (rule->when_all_ended && w->last) || (rule->causes & 1U << w->cause) != 0;
 }
 
-static void drop_sets(struct rig *r, const struct bench_station *s)
+/* Of a chamber that others sit in, their sets are not dropped; ours is answered to nobody. */
+static void drop_sets(struct rig *r, const struct bench_station *s, bool last)
 {
     const uint8_t insts[] = {s->cycler, s->regulator, s->chamber};
     for (size_t k = 0; k < ARRAY_LEN(insts); k++) {
-        if (insts[k] != INST_NONE) {
+        if (insts[k] != INST_NONE && (last || insts[k] != s->chamber)) {
             rig_drop_sets(r, insts[k]);
         }
     }
 }
 
-void safe_begin(struct safe_walk *w, struct rig *r, int station, enum safe_cause cause, bool only_shared)
+void safe_begin(struct safe_walk *w, struct rig *r, int station, enum safe_cause cause, bool only_shared, bool last)
 {
     uint32_t token = w->token ? w->token : SAFE_TOKEN;
-    *w = (struct safe_walk){.active = 1, .station = only_shared ? INST_NONE : (uint8_t)station, .cause = (uint8_t)cause, .token = token, .deadline = NSEC_NEVER};
+    *w = (struct safe_walk){.active = 1, .station = only_shared ? INST_NONE : (uint8_t)station, .cause = (uint8_t)cause, .owner = (uint8_t)station, .last = last, .token = token, .deadline = NSEC_NEVER};
     if (!only_shared) {
-        drop_sets(r, &r->bench->station[station]);
+        drop_sets(r, &r->bench->station[station], last);
     }
 }
 
@@ -112,7 +113,7 @@ bool safe_go(struct safe_walk *w, struct rig *r)
         if (w->ramping && r->s.now < w->ramp_at) {
             return false;
         }
-        w->token = SAFE_TOKEN | ((w->token + 1) & ~SAFE_TOKEN);
+        w->token = SAFE_TOKEN | (uint32_t)w->owner << SAFE_OWNER_SHIFT | ((w->token + 1) & ((UINT32_C(1) << SAFE_OWNER_SHIFT) - 1));
         if (begin_action(w, r, a) < 0) {
             note_failed(w, a->inst);
             w->ramping = 0;

@@ -54,7 +54,7 @@ static bool next_word(const char **text, char *buf, size_t size)
 static int bad_fault(const char *words, struct diag *reterr)
 {
     diag_add(reterr, E_SYNTAX, "`%s` is not a fault", words);
-    diag_hint(reterr, "INSTRUMENT FAULT [N replies] at TIME [for TIME]; see benchctl sim --help");
+    diag_hint(reterr, "INSTRUMENT FAULT [N replies] at TIME [for TIME], or INSTRUMENT.CONTACT opens at TIME [for TIME]; see benchctl sim --help");
     return E_SYNTAX;
 }
 
@@ -78,20 +78,46 @@ static int fault_named(const char *word, struct script_item *ret)
     return E_NOENT;
 }
 
+/* "dio.1 opens", "dio.1 closes": somebody pulls the wire of a contact, or puts it back. */
+static int contact_named(const struct bench *b, int inst, const char *chan, const char **at, struct script_item *ret)
+{
+    char word[40];
+    uint32_t what;
+    int c = inst < 0 ? -1 : inst_find_chan(&b->inst[inst], chan);
+    if (c < 0 || box_terminal(&b->inst[inst], (uint16_t)c, &what) < 0 || !next_word(at, word, sizeof word)) {
+        return E_NOENT;
+    }
+    ret->on = strcmp(word, "closes") == 0;
+    if (!ret->on && strcmp(word, "opens") != 0) {
+        return E_NOENT;
+    }
+    ret->kind = SCRIPT_HAND;
+    ret->what = (uint8_t)c;
+    return 0;
+}
+
 static int one_fault(struct script *s, const struct bench *b, const char *words, struct diag *reterr)
 {
-    struct script_item item = {.on = true, .count = UINT32_MAX, .late_s = 0.0};
+    struct script_item item = {.kind = SCRIPT_LINE_FAULT, .on = true, .count = UINT32_MAX, .late_s = 0.0};
     const char *at = words;
     char word[40];
     if (!next_word(&at, word, sizeof word)) {
         return bad_fault(words, reterr);
     }
     int inst = bench_find_inst(b, word);
+    char *dot = strrchr(word, '.');
+    if (inst < 0 && dot) { /* a contact of a box */
+        *dot = '\0';
+        inst = bench_find_inst(b, word);
+        if (contact_named(b, inst, dot + 1, &at, &item) < 0) {
+            return bad_fault(words, reterr);
+        }
+    }
     if (inst < 0) {
         return diag_add(reterr, E_NOENT, "bench `%s` has no instrument `%s`", b->name, word);
     }
     item.inst = (uint8_t)inst;
-    if (!next_word(&at, word, sizeof word) || fault_named(word, &item) < 0) {
+    if (item.kind != SCRIPT_HAND && (!next_word(&at, word, sizeof word) || fault_named(word, &item) < 0)) {
         return bad_fault(words, reterr);
     }
     /* Later than the driver waits, sooner than the bus forgets. */
@@ -123,7 +149,7 @@ static int one_fault(struct script *s, const struct bench *b, const char *words,
     int r = add_item(s, &item, reterr);
     if (r == 0 && span) {
         item.at = nsec_from_s(from_s + for_s);
-        item.on = false;
+        item.on = item.kind == SCRIPT_HAND && !item.on;
         item.what = item.kind == SCRIPT_LINE_FAULT ? LINE_NONE : item.what;
         r = add_item(s, &item, reterr);
     }

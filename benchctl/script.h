@@ -8,7 +8,7 @@ struct script {
     unsigned n;
     struct script_item item[SCRIPT_MAX]; /* sorted by time */
 };
-/* "smu lost at 2 h", "smu late 3 replies at 2 h" (line faults: so many replies, else for ever), "oven stuck at 3 h for 10 min" (then it ends). */
+/* "smu lost at 2 h", "smu late 3 replies at 2 h" (line faults: so many replies, else for ever), "oven stuck at 3 h for 10 min" (then it ends), "dio.1 opens at 1 h". */
 int script_faults(struct script *s, const struct bench *b, const char *const *words, unsigned n, struct diag *reterr) MUST_USE;
 /* "pause at 2 h" resume, skip, stop (after the step), abort. */
 int script_operator(struct script *s, const char *const *words, unsigned n, struct diag *reterr) MUST_USE;

@@ -1,4 +1,4 @@
-/* benchctl/session.c - the loop of one run: what is due next, what it says, what follows from it.
+/* benchctl/session.c - one run: what is due next, what events mean to it, what follows from them. The loop itself is crew.c.
  *
  * Order within one instant: lines and emulators first, then the engine's own timer, then script and safe sequence; events are fed one after the other, each with all its effects, before the
  * next is looked at. A commit falls between events only, so that what is in the file is one instant of everything.
@@ -11,9 +11,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Run time and rig time: the procedure's clock runs --speed times faster. */
+nsec session_run_time_at(const struct session *s, nsec rig_time)
+{
+    nsec t = rig_time - s->s.start_at;
+    return s->rig->speed > 1.0 ? nsec_from_s(nsec_to_s(t) * s->rig->speed) : t;
+}
+
+static nsec rig_time_at(const struct session *s, nsec run_time)
+{
+    nsec t = s->rig->speed > 1.0 ? nsec_from_s(nsec_to_s(run_time) / s->rig->speed) + 1 : run_time;
+    return s->s.start_at + t;
+}
+
 nsec session_run_time(const struct session *s)
 {
-    return s->s.started ? s->rig.s.now - s->s.start_at : 0;
+    return s->s.started ? session_run_time_at(s, s->rig->s.now) : 0;
 }
 
 void session_say(const struct session *s, const char *level, const char *fmt, ...)
@@ -29,160 +42,13 @@ void session_say(const struct session *s, const char *level, const char *fmt, ..
     s->opt.say(s->opt.ctx, s, level, text);
 }
 
-/* ---- Opening ----------------------------------------------------------------------------------------------------------------- */
-
-static void fill_tables(struct session *s)
-{
-    const struct station_desc *d = &s->map->desc;
-    for (uint16_t g = 0; g < d->n_groups; g++) {
-        const struct station_group *grp = &d->group[g];
-        const struct bench_inst *inst = &s->bench->inst[s->map->group_inst[g]];
-        struct store_table *t = &s->tables[g];
-        *t = (struct store_table){.name = grp->name, .instrument = inst->name, .driver = inst->driver->name, .identity = "", .n = grp->n};
-        for (uint8_t k = 0; k < grp->n; k++) {
-            const struct station_chan *c = &d->chan[grp->chan[k]];
-            const char *dot = strrchr(c->name, '.');
-            int r = str_fmt(s->columns[g][k], CHAN_NAME_MAX, "%s_%s", dot ? dot + 1 : c->name, chan_kind_info(c->kind)->suffix);
-            ASSERT(r == 0);
-            t->column[k] = (struct store_column){.name = s->columns[g][k], .channel = c->name, .kind = c->kind, .accuracy_reading = c->accuracy_reading,
-                                                 .accuracy_offset = c->accuracy_offset, .resolution = c->resolution};
-            t->counts = t->counts || c->kind == KIND_CURRENT_A;
-        }
-    }
-}
-
-static int begin_store(struct session *s, const struct session_input *in, struct diag *reterr)
-{
-    const struct program *p = s->program;
-    char hash[65];
-    sha256_hex(p->hash, hash);
-    uint64_t seed = s->opt.seed ? s->opt.seed : (uint64_t)s->bench->world[s->station].seed;
-    struct store_run run = {
-        .procedure = program_text(p, p->name), .version = program_text(p, p->version), .title = program_text(p, p->title), .article = s->article->name,
-        .bench = s->bench->name, .station = s->bench->station[s->station].name, .program_hash = hash, .build = BENCHCTL_VERSION, .is_virtual = true, .seed = seed,
-        .wall_start = VIRTUAL_WALL_START_S * NSEC_S, .capacity_c = p->capacity_c, .area_m2 = p->area_m2,
-    };
-    return store_begin(s->opt.store, &run, s->tables, s->map->desc.n_groups, in->sources, in->n_sources, &s->number, reterr);
-}
-
-/* What a snapshot of raw memory hangs on: program version, layout, bench, and the script that s.script_at counts in. */
-static void make_mark(const struct session *s, const struct session_input *in, uint8_t ret[32])
-{
-    struct sha256 h;
-    sha256_init(&h);
-    sha256_add(&h, BENCHCTL_VERSION, sizeof BENCHCTL_VERSION);
-    for (size_t k = 0; k < s->snap.n; k++) {
-        sha256_add(&h, &s->snap.region[k].size, sizeof s->snap.region[k].size);
-    }
-    for (unsigned k = 0; k < in->n_sources; k++) {
-        if (strcmp(in->sources[k].kind, "bench") == 0) {
-            sha256_add(&h, in->sources[k].text, in->sources[k].n);
-        }
-    }
-    for (unsigned k = 0; k < s->opt.n_script; k++) {
-        const struct script_item *it = &s->opt.script[k];
-        const uint8_t what[] = {it->kind, it->inst, it->what, it->on};
-        sha256_add(&h, &it->at, sizeof it->at);
-        sha256_add(&h, what, sizeof what);
-        sha256_add(&h, &it->count, sizeof it->count);
-        sha256_add(&h, &it->late_s, sizeof it->late_s);
-    }
-    sha256_end(&h, ret);
-}
-
-static int load_world(struct session *s, int64_t number, const uint8_t *world, size_t n, struct diag *reterr)
-{
-    uint8_t mark[sizeof s->mark];
-    memcpy(mark, s->mark, sizeof mark);
-    if (snap_load(&s->snap, world, n) == 0 && memcmp(mark, s->mark, sizeof mark) == 0) {
-        return 0;
-    }
-    diag_add(reterr, E_MISMATCH, "run %lld was written by another version of the program, on another bench, or with other faults and operator's words", (long long)number);
-    diag_hint(reterr, "everything is given as it was when the run was begun");
-    return E_MISMATCH;
-}
-
-static int resume_store(struct session *s, int64_t number, struct diag *reterr)
-{
-    uint8_t *state = NULL, *world = NULL;
-    size_t n = 0, n_world = 0;
-    int r = store_resume(s->opt.store, number, s->tables, s->map->desc.n_groups, &state, &n, &world, &n_world, reterr);
-    if (r == 0) {
-        r = run_decode(s->run, s->program, state, n, reterr);
-    }
-    if (r == 0) {
-        r = load_world(s, number, world, n_world, reterr);
-    }
-    if (r == 0) {
-        rig_restored(&s->rig);
-        s->number = number;
-    }
-    free(state);
-    free(world);
-    return r;
-}
-
-int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr)
-{
-    ASSERT(!in->resume || opt->store);
-    memset(s, 0, sizeof *s);
-    s->bench = in->bench;
-    s->station = in->station;
-    s->map = in->map;
-    s->program = in->program;
-    s->article = in->article;
-    s->opt = *opt;
-    s->opt.commit_rows = opt->commit_rows ? opt->commit_rows : 2000;
-    int r = rig_open(&s->rig, s->bench, opt->seed, reterr);
-    if (r < 0) {
-        return r;
-    }
-    s->run = calloc(1, sizeof *s->run);
-    s->state_buf = malloc(RUN_ENCODED_MAX);
-    snap_add(&s->snap, s->mark, sizeof s->mark);
-    rig_snap(&s->rig, &s->snap);
-    snap_add(&s->snap, &s->s, sizeof s->s);
-    s->world_buf = malloc(s->snap.total);
-    if (!s->run || !s->state_buf || !s->world_buf) {
-        session_close(s);
-        return diag_add(reterr, E_NOMEM, "out of memory");
-    }
-    make_mark(s, in, s->mark);
-    fill_tables(s);
-    r = run_init(s->run, s->program, reterr);
-    if (r == 0 && s->opt.store) {
-        r = in->resume ? resume_store(s, in->resume, reterr) : begin_store(s, in, reterr);
-    }
-    if (r == 0 && !in->resume) {
-        s->s.identify_until = 30 * NSEC_S;
-        for (uint8_t i = 0; i < s->bench->n_insts && r == 0; i++) {
-            r = rig_identify(&s->rig, i, 0);
-        }
-    }
-    if (r < 0) {
-        session_close(s);
-        return r;
-    }
-    return 0;
-}
-
-void session_close(struct session *s)
-{
-    rig_close(&s->rig);
-    free(s->run);
-    free(s->state_buf);
-    free(s->world_buf);
-    s->run = NULL;
-    s->state_buf = s->world_buf = NULL;
-}
-
 /* ---- Feeding ------------------------------------------------------------------------------------------------------------------- */
 
 int session_feed(struct session *s, struct event *e, struct diag *reterr)
 {
     e->seq = ++s->s.seq;
     e->at = session_run_time(s);
-    e->stamp = e->stamp - s->s.start_at;
+    e->stamp = session_run_time_at(s, e->stamp);
     s->s.events++;
     int r = run_feed(s->run, s->program, e, &s->fx);
     if (r < 0) {
@@ -209,7 +75,7 @@ static int drain_queue(struct session *s, struct diag *reterr)
         struct event e = s->s.queue[0];
         s->s.n_queue--;
         memmove(&s->s.queue[0], &s->s.queue[1], s->s.n_queue * sizeof e);
-        e.stamp = s->rig.s.now;
+        e.stamp = s->rig->s.now;
         int r = session_feed(s, &e, reterr);
         if (r != 0) {
             return r;
@@ -266,7 +132,8 @@ static int feed_set(struct session *s, const struct rig_event *re, uint16_t kind
 {
     chan_id c = station_chan_of(s, re->inst, re->chan, true);
     double scale = c == CHAN_NONE ? 1.0 : s->map->chan[c].scale;
-    struct event e = {.kind = kind, .chan = c, .token = re->token, .value = re->value * scale, .stamp = re->stamp};
+    uint32_t token = re->token & ((UINT32_C(1) << TOKEN_STATION_SHIFT) - 1);
+    struct event e = {.kind = kind, .chan = c, .token = token, .value = re->value * scale, .stamp = re->stamp};
     if (kind != EV_SET_CONFIRMED) {
         const char *chan = s->bench->inst[re->inst].chans[re->chan].name;
         session_say(s, "warn", "`%s` %s: %s %s", s->bench->inst[re->inst].name, chan, event_name(kind), re->text);
@@ -300,8 +167,8 @@ static int feed_lost(struct session *s, const struct rig_event *re, struct diag 
         return r;
     }
     int mode = inst_find_chan(&s->bench->inst[re->inst], "mode");
-    if (rig_safe(&s->rig, re->inst, SAFE_OUTPUT_OFF, SAFE_TOKEN) == 0 && mode >= 0) {
-        rig_note_asked(&s->rig, re->inst, (uint16_t)mode, CYCLER_OFF);
+    if (rig_safe(s->rig, re->inst, SAFE_OUTPUT_OFF, session_token(s, SAFE_TOKEN)) == 0 && mode >= 0) {
+        rig_note_asked(s->rig, re->inst, (uint16_t)mode, CYCLER_OFF);
         session_say(s, "warn", "`%s` is told to switch off, heard or not", s->bench->inst[re->inst].name);
     }
     return 0;
@@ -312,39 +179,102 @@ static int feed_back(struct session *s, const struct rig_event *re, struct diag 
 {
     struct rig_event restart = *re;
     int r = feed_inst(s, re, EV_INST_BACK, reterr);
-    if (r == 0 && rig_forgot(&s->rig, re->inst, restart.text, sizeof restart.text)) {
+    if (r == 0 && rig_forgot(s->rig, re->inst, restart.text, sizeof restart.text)) {
         r = feed_inst(s, &restart, EV_INST_REBOOT, reterr);
     }
     return r;
 }
 
+/* The run time goes on where it stopped, and the gap counts. */
+static void go_on(struct session *s)
+{
+    nsec gap = clock_wall(&s->opt.live->clock) - s->s.wall;
+    s->gap_s = nsec_to_s(gap > 0 ? gap : 0); /* somebody has put the clock back */
+    s->s.start_at = s->rig->s.now - nsec_from_s(nsec_to_s(s->s.alive) / s->rig->speed + s->gap_s);
+    s->gap_s *= s->rig->speed;
+    if (s->s.store_behind) {
+        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
+        s->s.store_behind = 0;
+        session_queue(s, &e);
+    }
+}
+
 static int start(struct session *s, struct diag *reterr)
 {
+    bool resumed = !isnan(s->gap_s);
     s->s.started = 1;
-    s->s.start_at = s->rig.s.now;
-    struct event e = {.kind = EV_START, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    s->s.start_at = s->rig->s.now;
+    if (resumed) {
+        go_on(s);
+    }
+    if (s->opt.live) {
+        session_live_started(s);
+    }
+    if (resumed && s->run->state == RUN_ENDED) {
+        s->s.walk_kind = WALK_AFTER_END;
+        safe_begin(&s->s.walk, s->rig, s->station, SAFE_ANY, true, !crew_others(s));
+        return 0;
+    }
+    struct event e = {.kind = resumed ? EV_RESUMED : EV_START, .value = resumed ? s->gap_s : 0.0, .chan = CHAN_NONE, .stamp = s->rig->s.now};
     return session_feed(s, &e, reterr);
+}
+
+static bool all_met(const struct session *s)
+{
+    for (uint8_t i = 0; i < s->bench->n_insts; i++) {
+        if (s->needed & 1U << i && !s->s.identified[i]) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* When everybody has said who he is, the contacts have been seen and the watchdog relay holds. */
+static int begin(struct session *s, struct diag *reterr)
+{
+    return !s->s.started && !s->s.ended && all_met(s) && session_interlocks_ready(s) ? start(s, reterr) : 0;
 }
 
 static int identified(struct session *s, const struct rig_event *re, struct diag *reterr)
 {
-    if (!s->s.identified[re->inst]) {
-        s->s.identified[re->inst] = 1;
-        s->s.n_identified++;
-    }
+    s->s.identified[re->inst] = 1;
     session_identity(s, re->inst);
-    return !s->s.started && s->s.n_identified == s->bench->n_insts ? start(s, reterr) : 0;
+    return begin(s, reterr);
 }
 
-static int take_rig_event(struct session *s, const struct rig_event *re, struct diag *reterr)
+/* Answers to what another station has asked for are not ours. */
+static bool is_others(const struct session *s, const struct rig_event *re)
 {
-    if (safe_take(&s->s.walk, re)) {
+    switch ((enum rig_event_kind)re->kind) {
+    case RIG_SET_DONE:
+    case RIG_SET_MISMATCH:
+    case RIG_SET_REFUSED:
+    case RIG_SET_FAILED:
+    case RIG_JOB_DONE:
+    case RIG_JOB_FAILED: return (re->token >> TOKEN_STATION_SHIFT & (BENCH_STATIONS_MAX - 1)) != (uint32_t)s->station;
+    case RIG_SAMPLES:
+    case RIG_EDGE:
+    case RIG_IDENTIFIED:
+    case RIG_WRONG:
+    case RIG_LOST:
+    case RIG_BACK:
+    case RIG_ALARM:
+    case RIG_LOCAL:
+    case RIG_REBOOTED: return false;
+    }
+    return false;
+}
+
+int session_take(struct session *s, const struct rig_event *re, struct diag *reterr)
+{
+    if (is_others(s, re) || safe_take(&s->s.walk, re)) {
         return 0;
     }
+    session_interlock_take(s, re);
     if (re->kind == RIG_IDENTIFIED) {
         return identified(s, re, reterr);
     }
-    if (re->kind == RIG_WRONG && !s->s.started) {
+    if (re->kind == RIG_WRONG && !s->s.started && s->needed & 1U << re->inst) {
         int r = start(s, reterr);
         return r != 0 ? r : feed_inst(s, re, EV_INST_WRONG, reterr);
     }
@@ -385,21 +315,22 @@ static int take_rig_event(struct session *s, const struct rig_event *re, struct 
 
 static nsec script_due(const struct session *s)
 {
-    if (!s->s.started || s->s.script_at >= s->opt.n_script) {
+    if (!s->s.started || s->s.ended || s->s.script_at >= s->opt.n_script) {
         return NSEC_NEVER;
     }
-    return s->s.start_at + s->opt.script[s->s.script_at].at;
+    return rig_time_at(s, s->opt.script[s->s.script_at].at);
 }
 
 static int do_script(struct session *s, struct diag *reterr)
 {
-    while (script_due(s) <= s->rig.s.now) {
+    while (script_due(s) <= s->rig->s.now) {
         const struct script_item *it = &s->opt.script[s->s.script_at++];
         switch ((enum script_kind)it->kind) {
-        case SCRIPT_LINE_FAULT: rig_line_fault(&s->rig, it->inst, it->what, it->count, it->late_s); break;
-        case SCRIPT_MIND_FAULT: rig_mind_fault(&s->rig, it->inst, it->what, it->on); break;
+        case SCRIPT_LINE_FAULT: rig_line_fault(s->rig, it->inst, it->what, it->count, it->late_s); break;
+        case SCRIPT_MIND_FAULT: rig_mind_fault(s->rig, it->inst, it->what, it->on); break;
+        case SCRIPT_HAND: rig_hand(s->rig, it->inst, it->what, it->on); break;
         case SCRIPT_OPERATOR: {
-            struct event e = {.kind = EV_OPERATOR, .code = it->what, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+            struct event e = {.kind = EV_OPERATOR, .code = it->what, .chan = CHAN_NONE, .stamp = s->rig->s.now};
             int r = session_feed(s, &e, reterr);
             if (r != 0) {
                 return r;
@@ -413,17 +344,21 @@ static int do_script(struct session *s, struct diag *reterr)
 
 static int go_safe(struct session *s, struct diag *reterr)
 {
-    if (!safe_go(&s->s.walk, &s->rig)) {
+    bool done = safe_go(&s->s.walk, s->rig);
+    uint8_t cycler = s->bench->station[s->station].cycler;
+    if (cycler != INST_NONE && (s->s.walk.failed_insts & 1U << cycler) && !crew_others(s)) {
+        rig_watchdog_stop(s->rig); /* nobody can say that its output is off: the relay cuts it, and no other station's */
+    }
+    if (!done) {
         return 0;
     }
     if (s->s.walk_kind == WALK_AFTER_END) {
         session_unsafe(s);
-        s->s.ended = 1;
-        s->s.ended_at = session_run_time(s);
+        session_ended(s);
         return 0;
     }
     session_unsafe(s);
-    struct event e = {.kind = EV_SAFE_DONE, .value = s->s.walk.failed == 0, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    struct event e = {.kind = EV_SAFE_DONE, .value = s->s.walk.failed == 0, .chan = CHAN_NONE, .stamp = s->rig->s.now};
     return session_feed(s, &e, reterr);
 }
 
@@ -436,14 +371,14 @@ static nsec min_of(nsec a, nsec b)
 
 static nsec wake_due(const struct session *s)
 {
-    if (!s->s.started) {
+    if (!s->s.started && !s->s.ended) {
         return s->s.identify_until;
     }
-    if (s->run->state == RUN_ENDED) {
+    if (s->s.ended || s->run->state == RUN_ENDED) {
         return NSEC_NEVER;
     }
     nsec wake = run_next_wake(s->run, s->program);
-    return wake == NSEC_NEVER ? NSEC_NEVER : wake + s->s.start_at;
+    return wake == NSEC_NEVER ? NSEC_NEVER : rig_time_at(s, wake);
 }
 
 static int do_wake(struct session *s, struct diag *reterr)
@@ -451,37 +386,35 @@ static int do_wake(struct session *s, struct diag *reterr)
     if (!s->s.started) { /* somebody did not say who he is: the run begins, names him in its pre-flight and ends */
         s->s.bench_down = 1;
         for (uint8_t i = 0; i < s->bench->n_insts; i++) {
-            if (!s->s.identified[i]) {
+            if (s->needed & 1U << i && !s->s.identified[i]) {
                 session_say(s, "error", "`%s` does not answer", s->bench->inst[i].name);
                 session_blame(s, i, "does not answer");
             }
         }
         return start(s, reterr);
     }
-    struct event e = {.kind = EV_TIMER, .chan = CHAN_NONE, .stamp = s->rig.s.now};
+    struct event e = {.kind = EV_TIMER, .chan = CHAN_NONE, .stamp = s->rig->s.now};
     return session_feed(s, &e, reterr);
 }
 
-static int one_instant(struct session *s, struct diag *reterr)
+nsec session_due(const struct session *s)
 {
-    nsec t = min_of(min_of(rig_due(&s->rig), wake_due(s)), min_of(script_due(s), safe_due(&s->s.walk)));
-    ASSERT(t != NSEC_NEVER);
-    t = t < s->rig.s.now ? s->rig.s.now : t;
-    if (rig_due(&s->rig) <= t) {
-        rig_advance(&s->rig, t);
-    } else {
-        s->rig.s.now = t;
-    }
-    struct rig_event re;
-    int r = 0;
-    while (r == 0 && rig_take(&s->rig, &re)) {
-        r = take_rig_event(s, &re, reterr);
-    }
+    nsec t = min_of(wake_due(s), min_of(script_due(s), safe_due(&s->s.walk)));
+    t = min_of(t, session_interlock_due(s));
+    return s->opt.live ? min_of(t, session_live_due(s)) : t;
+}
+
+int session_instant(struct session *s, struct diag *reterr)
+{
+    nsec t = s->rig->s.now;
+    int r = begin(s, reterr);
+    r = r == 0 ? session_interlock_check(s, reterr) : r;
     if (r == 0 && wake_due(s) <= t && !s->s.ended) {
         r = do_wake(s, reterr);
     }
     r = r == 0 ? do_script(s, reterr) : r;
     r = r == 0 ? go_safe(s, reterr) : r;
+    r = r == 0 && s->opt.live ? session_live_tick(s, reterr) : r;
     return r == 0 ? drain_queue(s, reterr) : r;
 }
 
@@ -498,7 +431,7 @@ static int commit_failed(struct session *s, int code, const char *why, struct di
         return diag_add(reterr, code, "%s", why);
     }
     session_stored(s, code, why);
-    s->commit_again = s->rig.s.now + COMMIT_AGAIN_S * NSEC_S;
+    s->commit_again = s->rig->s.now + COMMIT_AGAIN_S * NSEC_S;
     return 0;
 }
 
@@ -515,22 +448,19 @@ static int commit(struct session *s, struct diag *reterr)
     if (r < 0) {
         return commit_failed(s, r, d.n ? d.finding[d.n - 1].text : err_text(r), reterr);
     }
-    if (s->s.store_behind) {
-        struct event e = {.kind = EV_STORE_OK, .chan = CHAN_NONE};
-        s->s.store_behind = 0;
-        session_queue(s, &e);
-        session_say(s, "info", "the run file is written again");
-    }
+    session_stored_again(s);
     return s->opt.after_commit && s->opt.after_commit(s->opt.ctx, s) != 0 ? SESSION_STOPPED : 0;
 }
 
-static bool commit_due(const struct session *s)
+int session_commit(struct session *s, struct diag *reterr)
 {
-    return s->opt.store && store_pending(s->opt.store) >= s->opt.commit_rows && s->rig.s.now >= s->commit_again;
+    bool due = s->opt.store && !s->opt.live && !s->finished && store_pending(s->opt.store) >= s->opt.commit_rows && s->rig->s.now >= s->commit_again;
+    return due ? commit(s, reterr) : 0;
 }
 
-static int finish(struct session *s, struct diag *reterr)
+int session_finish(struct session *s, struct diag *reterr)
 {
+    s->finished = true;
     if (!s->opt.store) {
         return 1;
     }
@@ -543,35 +473,6 @@ static int finish(struct session *s, struct diag *reterr)
         diag_hint(reterr, "when it can be written again, go on from its last commit: --resume %lld", (long long)s->number);
     }
     return r < 0 ? r : 1;
-}
-
-int session_work(struct session *s, struct diag *reterr)
-{
-    for (;;) {
-        int r = one_instant(s, reterr);
-        if (r == SESSION_STOPPED) {
-            return 0;
-        }
-        if (r < 0) {
-            return r;
-        }
-        if (s->s.ended) {
-            return finish(s, reterr);
-        }
-        if (s->opt.stop_at && s->s.started && session_run_time(s) >= s->opt.stop_at) {
-            return 0;
-        }
-        if (commit_due(s)) {
-            r = commit(s, reterr);
-            if (r == SESSION_STOPPED) {
-                return 0;
-            }
-            if (r < 0) {
-                return r;
-            }
-        }
-        s->steps_of_loop++;
-    }
 }
 
 int session_exit_code(const struct session *s)

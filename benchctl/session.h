@@ -3,7 +3,9 @@
  *     rig event -> struct event -> run_feed() -> effects -> rig wishes (sets), store rows, messages
  *
  * The gate (gate.c) decides which effects wait until the store has made their event durable. Everything that changes is flat or encoded; a session of a virtual
- * bench goes on from its files after the process was killed.
+ * bench goes on from its files after the process was killed; one on real lines reads everything back first and then does what `on_power_loss` says.
+ *
+ * Several runs on one bench, one a station: the first session is the lead, which owns the rig; the others join it (crew.c). Each has its own store.
  */
 #ifndef BENCHCTL_SESSION_H
 #define BENCHCTL_SESSION_H
@@ -18,10 +20,10 @@
 enum { SCRIPT_MAX = 32, ANSWERS_MAX = 64, SESSION_QUEUE = 16, MESSAGE_MAX = 240 };
 
 /* What a rehearsal does to itself at a given run time: faults and operator's words. */
-enum script_kind { SCRIPT_LINE_FAULT, SCRIPT_MIND_FAULT, SCRIPT_OPERATOR };
+enum script_kind { SCRIPT_LINE_FAULT, SCRIPT_MIND_FAULT, SCRIPT_OPERATOR, SCRIPT_HAND };
 struct script_item {
     nsec at;
-    uint8_t kind, inst, what; /* what: enum line_fault, emu_fault or op */
+    uint8_t kind, inst, what; /* what: enum line_fault, emu_fault or op; channel of a contact, which closes (on) or opens */
     bool on;
     uint32_t count;           /* replies a line fault hits */
     double late_s;
@@ -42,13 +44,29 @@ struct session_options {
     int (*after_event)(void *ctx, struct session *s);
     int (*after_commit)(void *ctx, struct session *s);
     void *ctx;
+    struct live *live;            /* real lines; NULL: a rehearsal in memory */
+    const char *const *uris;      /* one per bus, with live */
+    double speed;                 /* --speed; 0: 1 */
+    const char *safed;            /* BENCH.safed for the guardian; NULL: no guardian (tests) */
+    int lock_fd;
+    volatile int *signalled;      /* set by a signal: the operator wants to stop (1), at once (2) */
     nsec stop_at;                 /* 0: none; run time at which the session stops as if killed (tests) */
 };
 
+/* What is known of one interlock input. */
+struct interlock_watch {
+    uint8_t seen, healthy, quality;
+    nsec at; /* of the newest value */
+};
+
 struct session_state {            /* flat: part of the snapshot */
+    struct interlock_watch interlock[BENCH_INTERLOCKS_MAX];
+    uint8_t interlocked, interlock_cause; /* an interlock or the watchdog has tripped the run; which safe sequence */
+    nsec wall;                    /* real lines: UTC of the newest checkpoint, ns; `alive` is the run time then */
+    nsec alive;
     uint64_t seq, events;
     uint32_t script_at;
-    uint8_t started, identified[BENCH_INSTS_MAX], n_identified, ended, walk_kind; /* walk_kind: 1 safe sequence of the run, 2 after a normal end */
+    uint8_t started, identified[BENCH_INSTS_MAX], ended, walk_kind; /* walk_kind: 1 safe sequence of the run, 2 after a normal end */
     uint8_t n_queue;
     uint8_t verdict;
     uint8_t bench_down;           /* an instrument never answered */
@@ -69,7 +87,14 @@ struct session {
     const struct program *program;
     const struct article *article;
     struct session_options opt;
-    struct rig rig;
+    struct rig *rig;              /* own_rig of the lead */
+    struct rig own_rig;
+    struct session *lead;         /* itself where it is the first or only one */
+    unsigned n_crew;              /* of the lead: all sessions on this bench, itself first */
+    struct session *crew[BENCH_STATIONS_MAX];
+    uint16_t needed;              /* instruments that this station cannot do without: bit set */
+    double gap_s;                 /* gone on with on real lines: how long nobody was there; NaN: a new run */
+    bool finished;                /* its run file is closed */
     struct run *run;
     struct session_state s;
     struct effect_list fx;
@@ -80,8 +105,18 @@ struct session {
     struct store_table tables[STATION_GROUPS_MAX];
     char columns[STATION_GROUPS_MAX][GROUP_CHANS_MAX][CHAN_NAME_MAX];
     char rows_sha256[65];
+    /* Real lines: sets wait here until the store has made their event durable (gate.c). */
+    unsigned n_held;
+    struct {
+        uint64_t batch;
+        struct effect fx;
+    } held[SESSION_QUEUE];
+    uint64_t batch, durable;      /* batch being filled; the last one that is durable */
+    bool committing;
+    nsec commit_at;
+    int told_signal;
+    nsec guardian_look;           /* when it is next asked whether the guardian lives */
     nsec commit_again;            /* a commit failed: not before */
-    uint64_t steps_of_loop;       /* progress counter */
 };
 
 struct session_input {
@@ -93,12 +128,15 @@ struct session_input {
     const struct store_source *sources;
     unsigned n_sources;
     int64_t resume;               /* number of a run to go on with; 0: a new one */
+    struct session *join;         /* a session on another station of the same bench that is open already and has not worked yet; NULL: it is the first */
 };
 
-/* resume: E_STATE where nothing was committed yet or the run has ended, E_NOENT, E_MISMATCH where bench, script or program are not those of its beginning. */
+/* join: live, uris, speed, seed, safed of opt are the lead's. E_INVALID where somebody works on that station already, or a rehearsal of several is to be gone on with.
+ * resume: E_STATE where nothing was committed yet or the run has ended, E_NOENT, E_MISMATCH where bench, script or program are not those of its beginning. */
 int session_open(struct session *s, const struct session_input *in, const struct session_options *opt, struct diag *reterr) MUST_USE;
-/* Work until the run has ended (1), the session was stopped by a hook or stop_at (0), or an error (negative). */
+/* Work until this run and those that joined it have ended (1), one was stopped by a hook or stop_at (0), or an error (negative). Of the lead. */
 int session_work(struct session *s, struct diag *reterr) MUST_USE;
+/* Those that joined before the lead. */
 void session_close(struct session *s);
 
 /* Exit code of the ended run: HOUSE.md par. 8. */

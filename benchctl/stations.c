@@ -4,11 +4,15 @@
  * chamber's air stands for cell.temperature until an instrument measures the cell.
  */
 #include "benchctl/bench.h"
+#include "benchctl/safe.h"
 
 #include "base/str.h"
 
 #include <math.h>
 #include <string.h>
+
+#define LOST_AFTER_LEAST_S 5.0
+#define SAFE_WAIT_S        0.2 /* of the bus, for a safe job */
 
 struct builder {
     const struct bench *bench;
@@ -39,6 +43,41 @@ static double stale_after_s(const struct bench_inst *i, double deadline_s)
     return s;
 }
 
+static double deadline_of(const struct bench_inst *i, const struct bench_bus *bus)
+{
+    return fmax((double)i->driver->timeout_ms / 1000.0, bus->timeout_s);
+}
+
+/* One request of a set. */
+static double set_deadline_of(const struct bench_inst *i, const struct bench_bus *bus)
+{
+    return fmax((double)i->driver->set_ms / 1000.0, deadline_of(i, bus));
+}
+
+/* Everybody else on the line may just be asked in vain, and the line then rests. */
+static double queue_for(const struct bench *b, uint8_t inst)
+{
+    double s = 0.0;
+    for (uint8_t k = 0; k < b->n_insts; k++) {
+        const struct bench_inst *i = &b->inst[k];
+        if (k != inst && i->bus == b->inst[inst].bus) {
+            s += set_deadline_of(i, &b->bus[i->bus]) + (double)(i->driver->late_ms + i->driver->gap_ms) / 1000.0;
+        }
+    }
+    return s;
+}
+
+double bus_lost_after_s(const struct bench *b, uint8_t bus)
+{
+    double s = LOST_AFTER_LEAST_S;
+    for (uint8_t k = 0; k < b->n_insts; k++) {
+        if (b->inst[k].bus == bus) {
+            s = fmax(s, 4.0 * (double)b->inst[k].driver->timeout_ms / 1000.0);
+        }
+    }
+    return s;
+}
+
 static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
 {
     struct station_desc *d = &bl->map->desc;
@@ -53,15 +92,17 @@ static uint8_t group_of(struct builder *bl, uint8_t inst, const char *table)
     struct station_group *g = &d->group[d->n_groups];
     put_name(g->name, table);
     put_name(g->inst, i->name);
-    double deadline_s = fmax((double)i->driver->timeout_ms / 1000.0, bus->timeout_s);
+    double deadline_s = deadline_of(i, bus), late_s = (double)i->driver->late_ms / 1000.0;
     /* A serial request and reply are some 40 bytes; the instrument thinks within half its time-out. */
     double wire_s = bus->baud ? 40.0 * 10.0 / bus->baud : 0.0;
     g->period_s = i->poll_s;
-    g->fastest_s = fmax(0.1, wire_s + (double)i->driver->gap_ms / 1000.0);
+    g->fastest_s = fmax(0.05, wire_s + (double)i->driver->gap_ms / 1000.0);
     g->stale_s = stale_after_s(i, deadline_s);
     /* One that has lost its power is silent while it boots, and is asked with growing pauses: it shall have the time to come back and be known as restarted. */
     g->trip_s = fmax(4.0 * g->stale_s, g->stale_s + 2.0 * (double)i->driver->boot_ms / 1000.0);
-    g->latency_s = 3.0 * deadline_s + (double)i->driver->late_ms / 1000.0;
+    g->queue_s = queue_for(bl->bench, inst);
+    /* Two tries that fail; after each the line rests, everybody else has a turn, and who it is is asked first. */
+    g->latency_s = 3.0 * deadline_s + 2.0 * (late_s + g->queue_s + deadline_s);
     bl->map->group_inst[d->n_groups] = inst;
     return (uint8_t)d->n_groups++;
 }
@@ -109,7 +150,8 @@ static void add_cycler(struct builder *bl, uint8_t inst)
     static const char *const sets[][2] = {
         {"cycler.voltage_set", "voltage_set"},       {"cycler.current_limit", "current_limit"}, {"cycler.limit_charge", "limit_charge"},
         {"cycler.limit_discharge", "limit_discharge"}, {"cycler.current_set", "current_set"},     {"cycler.voltage_limit", "voltage_limit"},
-        {"cycler.mode", "mode"},
+        {"cycler.mode", "mode"},                     {"cycler.window_v_high", "window_v_high"}, {"cycler.window_v_low", "window_v_low"},
+        {"cycler.window_charge", "window_charge"},   {"cycler.window_discharge", "window_discharge"},
     };
     for (size_t k = 0; k < ARRAY_LEN(sets); k++) {
         int c = inst_find_chan(&bl->bench->inst[inst], sets[k][1]);
@@ -140,6 +182,25 @@ static void add_chamber(struct builder *bl, const struct bench_station *s)
     add_chan(bl, "chamber.limit_low", s->chamber, "limit_low", 1.0, KIND_TEMPERATURE_K, -1);
 }
 
+/* How long it takes until the output of the cycler is off or at rest. Off is the second request of a plan at the latest (off-state, then off); to rest a plan of a limit may
+ * go before. A safe job waits no longer than SAFE_WAIT_S for the line; a set waits for its turn, and for the poll under way. */
+static void cycler_bounds(const struct bench *b, int station, struct station_desc *d)
+{
+    uint8_t c = b->station[station].cycler;
+    const struct bench_inst *i = &b->inst[c];
+    const struct bench_bus *bus = &b->bus[i->bus];
+    const struct station_group *g = &d->group[0]; /* the cycler is the first to be added */
+    double one_s = set_deadline_of(i, bus) + (double)i->driver->gap_ms / 1000.0;
+    double asked_s = g->period_s + g->queue_s;
+    d->safe_s = SAFE_WAIT_S + 2.0 * one_s;
+    d->rest_s = g->queue_s + deadline_of(i, bus) + 4.0 * one_s;
+    /* called lost by the first exchange that fails after so long a silence */
+    d->blind_s = asked_s + bus_lost_after_s(b, i->bus) + deadline_of(i, bus) + (double)i->driver->late_ms / 1000.0 + asked_s + d->safe_s;
+    /* trip of the missing value, the safe action given up, the relay no longer held */
+    bool cut = b->watchdog.there && b->n_stations == 1;
+    d->cut_s = cut ? g->trip_s + SAFE_ACTION_S + WATCHDOG_PERIODS * b->watchdog.period_s : (double)INFINITY;
+}
+
 int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr)
 {
     const struct bench_station *s = &b->station[station];
@@ -151,8 +212,7 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
     ret->desc.pause_max_s = b->pause_max_s;
     if (s->cycler != INST_NONE) {
         add_cycler(&bl, s->cycler);
-        double deadline_s = (double)b->inst[s->cycler].driver->timeout_ms / 1000.0;
-        ret->desc.safe_s = deadline_s;
+        cycler_bounds(b, station, &ret->desc);
     }
     if (s->force != INST_NONE && s->regulator != INST_NONE) {
         add_press(&bl, s);
@@ -160,5 +220,30 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
     if (s->chamber != INST_NONE) {
         add_chamber(&bl, s);
     }
+    return 0;
+}
+
+int station_map_speed(struct station_map *m, double speed, struct diag *reterr)
+{
+    for (uint16_t k = 0; k < m->desc.n_groups; k++) {
+        struct station_group *g = &m->desc.group[k];
+        char most[32];
+        if (g->period_s / speed < g->fastest_s) {
+            str_fixed(floor(g->period_s / g->fastest_s), 0, 0, false, false, most, sizeof most);
+            diag_add(reterr, E_RANGE, "`%s` cannot be polled so often: --speed at most %s", g->inst, most);
+            diag_hint(reterr, "a longer `poll:` in the bench file allows more");
+            return E_RANGE;
+        }
+        g->fastest_s *= speed;
+        g->stale_s *= speed;
+        g->trip_s *= speed;
+        g->latency_s *= speed;
+        g->queue_s *= speed;
+    }
+    m->desc.safe_s *= speed;
+    m->desc.rest_s *= speed;
+    m->desc.blind_s *= speed;
+    m->desc.cut_s *= speed;
+    m->desc.speed = speed;
     return 0;
 }

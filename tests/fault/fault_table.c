@@ -4,7 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-const char *const fault_insts[FAULT_INSTS] = {"oven", "smu", "air", "cell_force"};
+const char *const fault_insts[FAULT_INSTS] = {"oven", "smu", "air", "cell_force", "dio"};
 
 /* clang-format off */
 #define ON              {.outcome = GOES_ON}
@@ -16,36 +16,37 @@ const char *const fault_insts[FAULT_INSTS] = {"oven", "smu", "air", "cell_force"
 #define LOCAL(t)        {.outcome = PAUSES, .pause = CAUSE_INST_LOCAL, .says = t}
 #define ALARM(t)        {.outcome = TRIPS, .cause = CAUSE_INST_ALARM, .says = t}
 #define FAIL(c, t, n)   {.outcome = FAILS, .cause = c, .says = t, .note = n}
+#define LOCKED(t, n)    {.outcome = TRIPS, .cause = CAUSE_INTERLOCK, .says = t, .note = n}
 #define GONE(c, t, n)   {.outcome = PAUSES_FAILS, .pause = CAUSE_GUARD_STALE, .cause = c, .says = t, .note = n}
 
 enum { LINE = SCRIPT_LINE_FAULT, MIND = SCRIPT_MIND_FAULT };
 
 const struct fault_row fault_rows[] = {
-    /*                                                                     oven      smu          air        cell_force */
-    {"late: one reply after the time-out", LINE, LINE_LATE, 1, LATE_BEYOND,   {ON,       ON,          ON,        ON}},
-    {"late: every reply, by a quarter of the time-out", LINE, LINE_LATE, 0, LATE_WITHIN, {ON, ON,         ON,        ON}},
-    {"lost: one reply",                    LINE, LINE_LOST, 1, 0,             {ON,       ON,          ON,        ON}},
-    {"lost",                               LINE, LINE_LOST, 0, 0,             {STALE(0), STALE(1),    STALE(0),  STALE(0)}},
-    {"garbled: one reply",                 LINE, LINE_GARBLED, 1, 0,          {ON,       ON,          ON,        ON}},
-    {"garbled",                            LINE, LINE_GARBLED, 0, 0,          {STALE(0), STALE(1),    STALE(0),  STALE(0)}},
-    {"duplicated",                         LINE, LINE_DUPLICATED, 0, 0,       {ON,       ON,          ON,        ON}},
-    {"split",                              LINE, LINE_SPLIT, 0, 0,            {ON,       ON,          ON,        ON}},
-    {"wrong unit",                         LINE, LINE_WRONG_UNIT, 0, 0,       {FAIL(CAUSE_INST_LOST, "garbled reply", 2), ON_NOTE(3), STALE(0), STALE(0)}},
-    {"noise first",                        LINE, LINE_NOISE, 0, 0,            {ON,       ON,          ON,        ON}},
-    {"down (unplugged)",                   LINE, LINE_DOWN, 0, 0,             {STALE(4), STALE(4),    STALE(0),  STALE(0)}},
+    /*                                                                     oven      smu          air        cell_force  dio */
+    {"late: one reply after the time-out", LINE, LINE_LATE, 1, LATE_BEYOND,   {ON,       ON,          ON,        ON,         LOCKED("watchdog output", 9)}},
+    {"late: every reply, by a quarter of the time-out", LINE, LINE_LATE, 0, LATE_WITHIN, {ON, ON,         ON,        ON,         LOCKED("watchdog output", 10)}},
+    {"lost: one reply",                    LINE, LINE_LOST, 1, 0,             {ON,       ON,          ON,        ON,         LOCKED("watchdog output", 9)}},
+    {"lost",                               LINE, LINE_LOST, 0, 0,             {STALE(0), STALE(1),    STALE(0),  STALE(0),   LOCKED("watchdog output", 9)}},
+    {"garbled: one reply",                 LINE, LINE_GARBLED, 1, 0,          {ON,       ON,          ON,        ON,         LOCKED("watchdog output", 9)}},
+    {"garbled",                            LINE, LINE_GARBLED, 0, 0,          {STALE(0), STALE(1),    STALE(0),  STALE(0),   LOCKED("watchdog output", 9)}},
+    {"duplicated",                         LINE, LINE_DUPLICATED, 0, 0,       {ON,       ON,          ON,        ON,         ON}},
+    {"split",                              LINE, LINE_SPLIT, 0, 0,            {ON,       ON,          ON,        ON,         ON}},
+    {"wrong unit",                         LINE, LINE_WRONG_UNIT, 0, 0,       {FAIL(CAUSE_INST_LOST, "garbled reply", 2), ON_NOTE(3), STALE(0), STALE(0), LOCKED("watchdog output", 9)}},
+    {"noise first",                        LINE, LINE_NOISE, 0, 0,            {ON,       ON,          ON,        ON,         ON}},
+    {"down (unplugged)",                   LINE, LINE_DOWN, 0, 0,             {STALE(4), STALE(4),    STALE(0),  STALE(0),   LOCKED("watchdog output", 9)}},
     {"silent ignore",                      MIND, FAULT_SILENT_IGNORE, 0, 0,   {FAIL(CAUSE_SET_MISMATCH, "temperature_set", 0), FAIL(CAUSE_SET_MISMATCH, "mode", 0),
-                                                                               FAIL(CAUSE_SET_MISMATCH, "pressure_set", 0), ON_NOTE(5)}},
-    {"stuck",                              MIND, FAULT_STUCK, 0, 0,           {STUCK,    STUCK,       STUCK,     STUCK}},
-    {"sensor open",                        MIND, FAULT_SENSOR_OPEN, 0, 0,     {OPEN,     OPEN,        OPEN,      OPEN}},
+                                                                               FAIL(CAUSE_SET_MISMATCH, "pressure_set", 0), ON_NOTE(5), LOCKED("watchdog output", 0)}},
+    {"stuck",                              MIND, FAULT_STUCK, 0, 0,           {STUCK,    STUCK,       STUCK,     STUCK,      ON_NOTE(11)}},
+    {"sensor open",                        MIND, FAULT_SENSOR_OPEN, 0, 0,     {OPEN,     OPEN,        OPEN,      OPEN,       NOT_THERE}},
     {"refuse",                             MIND, FAULT_REFUSE, 0, 0,          {FAIL(CAUSE_SET_REFUSED, "temperature_set", 0), FAIL(CAUSE_SET_REFUSED, "mode", 0),
-                                                                               FAIL(CAUSE_SET_REFUSED, "pressure_set", 0), ON_NOTE(5)}},
-    {"local",                              MIND, FAULT_LOCAL, 0, 0,           {LOCAL("changed at the panel"), LOCAL("changed at the panel"), LOCAL("set-point source"), NOT_THERE}},
+                                                                               FAIL(CAUSE_SET_REFUSED, "pressure_set", 0), ON_NOTE(5), LOCKED("watchdog output", 0)}},
+    {"local",                              MIND, FAULT_LOCAL, 0, 0,           {LOCAL("changed at the panel"), LOCAL("changed at the panel"), LOCAL("set-point source"), NOT_THERE, NOT_THERE}},
     {"reboot",                             MIND, FAULT_REBOOT, 0, 0,          {FAIL(CAUSE_INST_REBOOT, "forgot its set-points", 0), GONE(CAUSE_INST_REBOOT, "has restarted", 6),
                                                                                FAIL(CAUSE_INST_REBOOT, "power-on value", 0),
-                                                                               {.outcome = PAUSES, .pause = CAUSE_GUARD_STALE, .says = "no fresh value", .note = 7}}},
-    {"alarm of its own",                   MIND, FAULT_ALARM, 0, 0,           {ALARM("chamber alarm"), ALARM("over temperature"), ALARM("OPL"), ALARM("overloaded")}},
+                                                                               {.outcome = PAUSES, .pause = CAUSE_GUARD_STALE, .says = "no fresh value", .note = 7}, LOCKED("watchdog output", 0)}},
+    {"alarm of its own",                   MIND, FAULT_ALARM, 0, 0,           {ALARM("chamber alarm"), ALARM("over temperature"), ALARM("OPL"), ALARM("overloaded"), NOT_THERE}},
     {"wrong model",                        MIND, FAULT_WRONG_MODEL, 0, 0,     {GONE(CAUSE_INST_WRONG, "S2", 8), GONE(CAUSE_INST_WRONG, "MODEL 2450", 8),
-                                                                               GONE(CAUSE_INST_WRONG, "absolute", 8), GONE(CAUSE_INST_WRONG, "decimals", 8)}},
+                                                                               GONE(CAUSE_INST_WRONG, "absolute", 8), GONE(CAUSE_INST_WRONG, "decimals", 8), NOT_THERE}},
 };
 /* clang-format on */
 const int n_fault_rows = (int)(sizeof fault_rows / sizeof fault_rows[0]);
@@ -60,6 +61,9 @@ static const char *const notes[] = {
     "Silent for 30 s while it boots: paused meanwhile. Back, it does not hold what it held.",
     "Silent for 3 s, no more than a line; it holds nothing that a restart could take away, and nothing tells that there was one. A person says go on.",
     "Exchanged for its sibling, which boots: silence first, then another name. Nothing is written to it, so the safe sequence leaves it as it came, and the closing line says so.",
+    "One missing reply keeps the box silent for 2 s (time-out, then the rest for a late one), and the watchdog relay is held for 1 s. A longer `period:` bears more; an E-stop does not wait.",
+    "Every word to the box then takes a quarter of a second, and the relay needs one a second: it drops.",
+    "A contact that is stuck looks like one that stays closed. The E-stop therefore cuts by itself; its contact only tells us.",
 };
 
 /* ---- The page -------------------------------------------------------------------------------------------------------------------------------- */
@@ -99,7 +103,7 @@ size_t fault_page(char *buf, size_t size)
             "instrument, a ramp of the press and one of the chamber.\n\n"
             "*goes on*: to its end, exit 0. *pause*: output at rest, all else as it was; a person decides (here: aborts, exit 6). *trip*: safe sequence, exit 5. *fail*: safe sequence,\n"
             "exit 7. *pause, trip*: paused when a value is stale or invalid, tripped when it stays so. The closing line names instrument and cause.\n\n"
-            "| fault | oven (espec-p300) | smu (keithley-2461) | air (alicat-pcd) | cell_force (pavone-dat1400) |\n|---|---|---|---|---|\n");
+            "| fault | oven (espec-p300) | smu (keithley-2461) | air (alicat-pcd) | cell_force (pavone-dat1400) | dio (generic-modbus) |\n|---|---|---|---|---|---|\n");
     for (int r = 0; r < n_fault_rows; r++) {
         put(&p, "| %s |", fault_rows[r].name);
         for (int i = 0; i < FAULT_INSTS; i++) {

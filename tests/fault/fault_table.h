@@ -4,7 +4,7 @@
 
 #include "benchctl/session.h"
 
-enum { FAULT_INSTS = 4 };
+enum { FAULT_INSTS = 5, FAULT_ROLES = 4 }; /* the first four serve the station; the last guards it */
 extern const char *const fault_insts[FAULT_INSTS]; /* by their names in benches/demo.yaml */
 
 enum fault_end {

@@ -34,10 +34,10 @@ void watch_say(void *ctx, const struct session *s, const char *level, const char
 
 static void note_moment(struct onlooker *w, const struct session *s)
 {
-    const struct world *world = s->rig.world;
+    const struct world *world = s->rig->world;
     const struct world_station *st = &world->station[0];
     struct moment *m = &w->moment[w->n_moments++ % WATCH_HISTORY];
-    m->at = s->rig.s.now - s->s.start_at;
+    m->at = s->rig->s.now - s->s.start_at;
     m->v[TRUE_VOLTAGE] = st->voltage_v;
     m->v[TRUE_CURRENT] = st->current_a;
     m->v[TRUE_FORCE] = press_force_n(&st->press, &st->press_param);
@@ -120,7 +120,7 @@ static void check_set(struct onlooker *w, const struct session *s, chan_id chan)
     }
     const struct chan_map *map = &s->map->chan[chan];
     const struct bench_inst *in = &s->bench->inst[map->inst];
-    double set = s->run->written[chan] / map->scale, is = rig_standing(&s->rig, map->inst);
+    double set = s->run->written[chan] / map->scale, is = rig_standing(s->rig, map->inst);
     if (map->inst == w->faulty) {
         return;
     }
@@ -158,8 +158,8 @@ static void note_state(struct onlooker *w, const struct session *s)
     if (w->state == RUN_SAFING) {
         w->safing_at = session_run_time(s);
         for (uint8_t i = 0; i < s->bench->n_insts; i++) {
-            w->standing_at_safing[i] = rig_standing(&s->rig, i);
-            w->energized_at_safing[i] = rig_energized(&s->rig, i);
+            w->standing_at_safing[i] = rig_standing(s->rig, i);
+            w->energized_at_safing[i] = rig_energized(s->rig, i);
         }
     }
 }

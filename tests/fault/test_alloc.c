@@ -48,7 +48,7 @@ struct span {
 
 static void span_begin(struct span *w, const struct session *s)
 {
-    w->first_exchange = rig_exchanges(&s->rig);
+    w->first_exchange = rig_exchanges(s->rig);
     w->first_call = calls;
     w->events = s->s.events;
     w->open = true;
@@ -56,7 +56,7 @@ static void span_begin(struct span *w, const struct session *s)
 
 static int span_end(struct span *w, const struct session *s)
 {
-    w->exchanges = rig_exchanges(&s->rig) - w->first_exchange;
+    w->exchanges = rig_exchanges(s->rig) - w->first_exchange;
     w->calls = calls - w->first_call;
     w->events = s->s.events - w->events;
     w->done = true;
@@ -70,7 +70,7 @@ static int measure_events(void *ctx, struct session *s)
     if (!w->open) {
         span_begin(w, s);
     }
-    return rig_exchanges(&s->rig) - w->first_exchange >= EXCHANGES ? span_end(w, s) : 0;
+    return rig_exchanges(s->rig) - w->first_exchange >= EXCHANGES ? span_end(w, s) : 0;
 }
 
 START_TEST(test_counts)
@@ -136,7 +136,7 @@ static int measure_commits(void *ctx, struct session *s)
     if (w->commits == 3) {
         span_begin(w, s);
     }
-    return w->open && rig_exchanges(&s->rig) - w->first_exchange >= EXCHANGES ? span_end(w, s) : 0;
+    return w->open && rig_exchanges(s->rig) - w->first_exchange >= EXCHANGES ? span_end(w, s) : 0;
 }
 
 START_TEST(test_store)

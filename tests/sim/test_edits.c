@@ -264,7 +264,12 @@ static void tapped_drive(void *world, uint16_t port, nsec now, const struct port
         bool source_of_voltage = d->v_max - d->v_min < 1e-9 && !woke_up;
         expect_most(e, "wire: current", d->i_max, most_a);
         expect_most(e, "wire: current", -d->i_min, most_a);
-        expect_most(e, "wire: voltage", d->v_max, l->v_hi * 1.001 + 5e-3);
+        /* A source of 0 A moves no cell; how far it may follow an unknown one is wide, so that it
+         * does not drain it. */
+        bool rests = fabs(d->i_max) < 1e-6 && fabs(d->i_min) < 1e-6;
+        if (!rests) {
+            expect_most(e, "wire: voltage", d->v_max, l->v_hi * 1.001 + 5e-3);
+        }
         if (source_of_voltage) {
             expect_least(e, "wire: voltage", d->v_min, l->v_lo * 0.999 - 5e-3);
         }
@@ -282,8 +287,8 @@ static struct sim_case sim;
 static void prepare_world(struct session *s, uint64_t seed)
 {
     for (uint8_t b = 0; b < s->bench->n_buses; b++) {
-        for (uint8_t k = 0; k < s->rig.host->n_emus && k < HOST_EMUS_MAX; k++) {
-            struct emu_env *env = &s->rig.host_wiring[b].env[k];
+        for (uint8_t k = 0; k < s->rig->host->n_emus && k < HOST_EMUS_MAX; k++) {
+            struct emu_env *env = &s->rig->host_wiring[b].env[k];
             if (env->drive == world_drive) {
                 env->drive = tapped_drive;
             }
@@ -291,7 +296,7 @@ static void prepare_world(struct session *s, uint64_t seed)
     }
     /* Warm from the beginning, and every other cell nearly full, so that a few hours show charge,
      * held voltage, pulse and discharge. */
-    struct world *w = s->rig.world;
+    struct world *w = s->rig->world;
     for (uint16_t c = 0; c < w->n_chambers; c++) {
         w->chamber[c].state.air_k = 333.15;
     }
@@ -312,9 +317,9 @@ static void rehearse(const struct edit *e, const struct edit_limits *l, uint64_t
     struct session_options opt = {.stop_at = nsec_from_s((all_rehearsed ? 5.0 : 2.5) * 3600.0)};
     struct session *s = &sim.session;
     ck_assert_msg(session_open(s, &in, &opt, &sim.diag) == 0, "%s: it cannot begin", e->what);
-    tap = (struct tap){.e = e, .l = l, .world = s->rig.world};
+    tap = (struct tap){.e = e, .l = l, .world = s->rig->world};
     prepare_world(s, seed);
-    const struct world_station *w = &s->rig.world->station[0];
+    const struct world_station *w = &s->rig->world->station[0];
     double v_first = assb_ocv_v(w->assb.y);
     int r = session_work(s, &sim.diag);
     ck_assert_msg(r >= 0, "%s: the rehearsal failed with %d", e->what, r);

@@ -72,8 +72,8 @@ struct probe {
 /* The world is behind: it moves only when an instrument looks. A copy is brought up to `now`. */
 static struct truth truth_now(const struct session *s)
 {
-    struct world w = *s->rig.world;
-    world_advance(&w, s->rig.s.now);
+    struct world w = *s->rig->world;
+    world_advance(&w, s->rig->s.now);
     return (struct truth){w.station[s->station].charge_in_c, w.station[s->station].charge_out_c};
 }
 
@@ -149,7 +149,7 @@ static void act_ended(struct probe *p, const struct session *s, step_id step)
 static void look_for_tail(struct probe *p, const struct session *s)
 {
     const struct run *r = s->run;
-    const struct world_station *st = &s->rig.world->station[s->station];
+    const struct world_station *st = &s->rig->world->station[s->station];
 
     if (p->in_tail || r->acting != ACTING_ON || act_of(s, r->step)->verb != VERB_CHARGE ||
         st->limit != 'V' || r->count.last_at <= r->act_began) {

@@ -21,7 +21,7 @@ static int say_yes(void *ctx, const struct session *s, const struct question *q,
 void eventful_load(struct sim_case *c)
 {
     static const char *const faults[] = {"air sensor-open at 90 s for 10 s", "cell_force stuck at 190 s for 40 s", "oven lost 5 replies at 6 min"};
-    static const char *const words[] = {"resume at 110 s", "resume at 250 s", "resume at 7 min", "pause at 18 min", "resume at 20 min", "skip at 22 min"};
+    static const char *const words[] = {"resume at 110 s", "resume at 250 s", "resume at 7 min", "pause at 18 min", "resume at 20 min"};
     sim_load(c, "benches/demo.yaml", "tests/fault/eventful.yaml", "articles/ASSB-017.yaml", NULL);
     script = (struct script){0};
     ck_assert_int_eq(script_faults(&script, &c->loaded.bench, faults, ARRAY_LEN(faults), &c->diag), 0);

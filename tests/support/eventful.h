@@ -4,7 +4,7 @@
 
 #include "tests/support/sim.h"
 
-/* With a script: a sensor that is open, one that is stuck, an instrument that is lost and back, a pause by the operator in mid-act, resume after each, and a skip. */
+/* With a script: a sensor that is open, one that is stuck, an instrument that is lost and back, a pause by the operator in mid-act, and resume after each. */
 void eventful_load(struct sim_case *c);
 /* For the case that was loaded last: its script, and yes to the question. */
 void eventful_options(struct session_options *ret);
