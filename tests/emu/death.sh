@@ -1,6 +1,6 @@
 #!/bin/sh
-# The controller dies or hangs while current flows: killed, stopped, killed after its guardian, at random instants. An OOM kill is a SIGKILL, so it stands for
-# that too. What counts is the current in the cell, as the world of `benchctl emu --watch` has it: below 1 % within 1 s by the guardian, or within two periods
+# The controller dies or hangs while current flows: killed, stopped, killed after its guardian, out of memory (by the kernel, in a memory cgroup of its own; left out where none can be made), at
+# random instants. What counts is the current in the cell, as the world of `benchctl emu --watch` has it: below 1 % within 1 s by the guardian, or within two periods
 # of the watchdog and one of its polls by its relay. Afterwards `run` refuses, reads back and sets nothing; `safe` does what is missing; `run` works again.
 # With guardian and controller dead and no relay the cell stays inside the article's window by the instrument's own limits (hours of the world's time).
 # BENCHCTL_LONG=1: all of it, ten times each; else the controller that hangs, once.
@@ -91,6 +91,23 @@ works_again() {
     [ ! -e "$lab/demo.safed" ] || wrong "a run that ended well left demo.safed"
 }
 
+# The controller shares 48 MB with a program that takes it all, and is the one that the kernel prefers to kill.
+out_of_memory() {
+    echo 48M >"$cgroup/memory.limit_in_bytes" && echo $run >"$cgroup/cgroup.procs" && echo 1000 >/proc/$run/oom_score_adj || return 1
+    (
+        sh -c 'echo $PPID' >"$cgroup/cgroup.procs"
+        exec tail /dev/zero # it keeps the last line, which never ends
+    ) >/dev/null 2>&1 &
+    hog=$!
+    while grep -q '^State:.[RSD]' /proc/$run/status 2>/dev/null; do sleep 0.01; done
+    kill -KILL $hog 2>/dev/null
+    wait $hog 2>/dev/null
+    return 0
+}
+cgroup=/sys/fs/cgroup/memory/benchctl-death-$$
+mkdir "$cgroup" 2>/dev/null && [ -w "$cgroup/memory.limit_in_bytes" ] || cgroup=
+trap 'end_of $run KILL; end_of $emu; rm -rf "$work"; [ -z "$cgroup" ] || rmdir "$cgroup"' EXIT
+
 # procedure, what is done
 death() {
     run_begin "$1" || return
@@ -100,6 +117,7 @@ death() {
     case $2 in
     killed) t=$(now) && kill -KILL $run ;;
     hangs) t=$(now) && kill -STOP $run ;;
+    out-of-memory) out_of_memory && t=$(now) || { wrong "no memory cgroup" && return; } ;;
     guardian-first) kill -KILL "$guardian" && t=$(now) && kill -KILL $run && bound=1.6 ;;
     guardian-again)
         kill -KILL "$guardian"
@@ -120,8 +138,8 @@ death() {
 
 seed=$$
 : >"$work/times"
-procedures=charging kinds=hangs
-[ $long = yes ] && procedures="charging discharging" && kinds="killed hangs guardian-first guardian-again"
+procedures=charging kinds=${DEATHS:-hangs}
+[ $long = yes ] && procedures="charging discharging" && kinds="killed hangs guardian-first guardian-again${cgroup:+ out-of-memory}"
 for p in $procedures; do
     for kind in $kinds; do
         emu_begin demo 1
