@@ -16,7 +16,8 @@ enum {
     ROWS_USUAL = 28
 };
 
-static const char *const kinds[] = {"all", "time", "curves", "cycles", "contact", NULL};
+static const char *const kinds[] = {"all",     "time",         "curves", "cycles",
+                                    "contact", "temperatures", NULL};
 
 struct wish {
     const char *what; /* one of kinds */
@@ -101,8 +102,10 @@ static int take_wish(const struct args *a, struct wish *w)
         if (!kinds[i]) {
             near = str_nearest(what, kinds);
             return cli_error(a, EXIT_USAGE,
-                             "--what is all, time, curves, cycles or contact, not `%s`%s%s%s", what,
-                             near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+                             "--what is all, time, curves, cycles, contact or temperatures, not "
+                             "`%s`%s%s%s",
+                             what, near ? "; did you mean " : "", near ? near : "",
+                             near ? "?" : "");
         }
         if (strcmp(kinds[i], what) == 0) {
             w->what = kinds[i];
@@ -124,6 +127,22 @@ static bool has_points(const struct picture *p)
     return any;
 }
 
+/* Every channel that measures one. */
+static int add_temperatures(struct picture *p, struct run_file *f, const struct story *s,
+                            const struct plot_range *range, struct diag *reterr)
+{
+    const struct channel_row *row = (const struct channel_row *)(const void *)s->channels.p;
+    const char *names[PLOT_SERIES_MAX];
+    unsigned n = 0;
+
+    for (size_t i = 0; i < s->channels.n && n < PLOT_SERIES_MAX; i++) {
+        if (strcmp(row[i].unit, "K") == 0) {
+            names[n++] = row[i].name;
+        }
+    }
+    return n > 0 ? picture_channels(p, f, s, names, n, range, reterr) : 0;
+}
+
 static int fill(struct picture *p, struct run_file *f, const struct story *s, const struct wish *w,
                 struct diag *reterr)
 {
@@ -137,6 +156,9 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
     }
     if (all || strcmp(w->what, "time") == 0) {
         rc = picture_time(p, f, s, &w->range, reterr);
+    }
+    if (rc == 0 && strcmp(w->what, "temperatures") == 0) {
+        rc = add_temperatures(p, f, s, &w->range, reterr);
     }
     if (rc == 0 && (all || strcmp(w->what, "curves") == 0)) {
         rc = picture_curves(p, f, s, reterr);
@@ -418,7 +440,7 @@ static int run(const struct args *a)
 }
 
 static const struct option options[] = {
-    {"--what",    "KIND",   false, "all (default), time, curves, cycles or contact"               },
+    {"--what",    "KIND",   false, "all (default), time, curves, cycles, contact or temperatures" },
     {"--channel", "NAME",   true,  "this channel over time"                                       },
     {"--from",    "TIME",   false, "of the run, such as \"10 h\""                                 },
     {"--to",      "TIME",   false, "of the run"                                                   },

@@ -105,6 +105,9 @@ static int take_option(struct args *a, int argc, char **argv, int *at)
     }
     memcpy(name, word, len);
     name[len] = '\0';
+    if (strcmp(name, "-o") == 0) {
+        str_copy(name, sizeof name, "--out");
+    }
     const struct option *o = find_option(a->command, name);
     if (!o) {
         return unknown_option(a, name);
@@ -135,7 +138,7 @@ static int parse(struct args *a, int argc, char **argv)
     for (int k = 2; k < argc; k++) {
         if (!words_only && strcmp(argv[k], "--") == 0) {
             words_only = true;
-        } else if (!words_only && argv[k][0] == '-' && argv[k][1] == '-') {
+        } else if (!words_only && argv[k][0] == '-' && (argv[k][1] == '-' || strcmp(argv[k], "-o") == 0)) {
             int r = take_option(a, argc, argv, &k);
             if (r != 0) {
                 return r;

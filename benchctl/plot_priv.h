@@ -84,8 +84,11 @@ struct plot_target {
     enum plot_as as;
     const char *file;       /* name of the picture beside the script; terminal: NULL */
     unsigned columns, rows; /* terminal */
+    unsigned width, height; /* SVG, in pixels; 0: a page */
 };
 void plot_script(const struct picture *p, const struct plot_target *to, struct text *ret);
+/* At a unit ("ohm"): its printed form and how much of the text it stands for. NULL. */
+const char *plot_pretty_unit(const char *text, size_t *ret_n);
 
 /* plot_run.c: runs gnuplot on a script in a folder (NULL: here); what it prints goes to output. The
  * error tells gnuplot's own last words. */

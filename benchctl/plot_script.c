@@ -10,13 +10,18 @@
 #include <string.h>
 
 /* Told apart on white paper and by colour-blind eyes (dark blue, vermilion, green, purple ...). */
+enum {
+    PAGE_WIDTH = 1130,
+    PAGE_HEIGHT = 800
+};
+
 static const char *const colours[] = {"#1f4e9c", "#d1541b", "#2a7f55", "#8a3f9e",
                                       "#b08a00", "#3c9bc4", "#7a2f2f", "#666666"};
 
 /* ---- Words ---- */
 
 /* Units as they are printed in pictures; the terminal keeps to ASCII. */
-static const char *pretty_unit(const char *text, size_t *ret_n)
+const char *plot_pretty_unit(const char *text, size_t *ret_n)
 {
     static const struct {
         const char *plain, *pretty;
@@ -51,7 +56,7 @@ static void put_quoted(struct text *t, const char *text, bool pretty)
         /* a unit stands alone: after a blank, and not in the middle of a name */
         bool begins = p == text || p[-1] == ' ';
         size_t n = 0;
-        const char *better = pretty && begins ? pretty_unit(p, &n) : NULL;
+        const char *better = pretty && begins ? plot_pretty_unit(p, &n) : NULL;
 
         if (better && (p[n] == '\0' || strchr(" ,)/", p[n]))) {
             text_add(t, "%s", better);
@@ -305,8 +310,10 @@ static void put_terminal(struct text *t, const struct picture *p, const struct p
         text_add(t, "set terminal dumb nofeed noenhanced size %u,%u\n", to->columns, to->rows);
         break;
     case PLOT_SVG:
-        text_add(t, "set terminal svg size 1130,800 dynamic noenhanced font 'sans-serif,12'"
-                    " background 'white'\n");
+        text_add(t,
+                 "set terminal svg size %u,%u dynamic noenhanced font 'sans-serif,12'"
+                 " background 'white'\n",
+                 to->width ? to->width : PAGE_WIDTH, to->height ? to->height : PAGE_HEIGHT);
         break;
     case PLOT_PNG:
         text_add(t, "set terminal pngcairo size 1754,1240 noenhanced font 'Sans,10' fontscale 1.55"
@@ -342,25 +349,29 @@ static struct box place(const struct picture *p, unsigned at, unsigned n)
 }
 
 /* Panels one above the other have one time axis: its numbers stand under the last. */
-static void put_layout(struct text *t, const struct panel *p, bool tight, unsigned at,
-                       unsigned count, struct box b)
+static void put_layout(struct text *t, const struct panel *p, const struct plot_target *to,
+                       bool title, bool tight, unsigned at, unsigned count, struct box b)
 {
-    const double paper = 0.95; /* the title has the rest */
+    /* letters stay as they are when the paper is smaller: what they need is a larger share of it */
+    const double across = to->width ? (double)PAGE_WIDTH / to->width : 1.0;
+    const double up = to->height ? (double)PAGE_HEIGHT / to->height : 1.0;
+    const double paper = title ? 1.0 - 0.05 * up : 1.0; /* the title has the rest */
     bool wide = b.w > 0.9, last = at + 1 == count;
-    double foot = 0.085, y, h, top;
+    double foot = 0.085 * up, y, h, top;
     char n[8][32];
 
     if (tight) { /* what the last needs for its numbers, the others give */
-        b.h = (1.0 - 0.06) / count;
-        b.y = b.h * (count - 1 - at) + (last ? 0.0 : 0.06);
-        b.h += last ? 0.06 : 0.0;
-        foot = last ? 0.082 : 0.025;
+        b.h = (1.0 - 0.06 * up) / count;
+        b.y = b.h * (count - 1 - at) + (last ? 0.0 : 0.06 * up);
+        b.h += last ? 0.06 * up : 0.0;
+        foot = (last ? 0.082 : 0.025) * up;
     }
     y = b.y * paper;
     h = b.h * paper;
-    top = y + h - (tight ? 0.035 : wide ? 0.05 : 0.06);
-    const double v[8] = {b.x,      y,  b.w, h, b.x + 0.07, b.x + b.w - (wide ? 0.07 : 0.058),
-                         y + foot, top};
+    top = y + h - (tight ? 0.035 : wide ? 0.05 : 0.06) * up;
+    const double v[8] = {
+        b.x,      y,  b.w, h, b.x + 0.07 * across, b.x + b.w - (wide ? 0.07 : 0.058) * across,
+        y + foot, top};
 
     for (unsigned k = 0; k < 8; k++) {
         str_fixed(v[k], 4, 0, false, false, n[k], sizeof(n[k]));
@@ -382,7 +393,7 @@ static void put_whole_panel(struct text *t, const struct picture *p, const struc
     bool paper = to->as != PLOT_TERMINAL, tight = p->stacked && n > 2;
 
     if (paper) {
-        put_layout(t, panel, tight, at, n, place(p, at, n));
+        put_layout(t, panel, to, p->title[0] != '\0', tight, at, n, place(p, at, n));
     }
     put_axes(t, panel, paper);
     if (paper && tight) {

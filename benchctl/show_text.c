@@ -190,24 +190,9 @@ static void print_contact(const struct story *s)
 
 /* ---- Steps, measures, notes ---- */
 
-/* In the words of the procedure: a condition that came true stands for itself. */
-static void end_cell(struct table *t, const struct step_row *s)
-{
-    const char *name = s->end_name[0] ? s->end_name : s->cause;
-    bool itself = name == s->cause || s->cause[0] == '\0' || strcmp(s->cause, name) == 0 ||
-                  strcmp(s->cause, "condition") == 0;
-
-    name = strcmp(name, "for") == 0 ? "time" : name; /* `for: 30 min` */
-    if (itself) {
-        table_cell(t, "%s", name);
-    } else {
-        table_cell(t, "%s: %s", s->cause, name);
-    }
-}
-
 static void step_cells(struct table *t, const struct step_row *s, const struct run_info *r)
 {
-    char took[40];
+    char took[40], end[144];
     bool over = s->ended != NSEC_NEVER;
     nsec until = over ? s->ended : r->duration;
 
@@ -216,7 +201,7 @@ static void step_cells(struct table *t, const struct step_row *s, const struct r
     table_cell(t, "%s", s->name);
     table_cell(t, "%s", duration_text(nsec_to_s(until - s->began), took, sizeof(took)));
     if (over) {
-        end_cell(t, s);
+        table_cell(t, "%s", story_end_text(s, end, sizeof(end)));
     } else {
         table_cell(t, "%s", r->ended ? "the end of the run" : "(under way)");
     }
@@ -242,20 +227,11 @@ static void print_steps(const struct story *s, size_t ends)
     table_print(&t, stdout);
 }
 
-/* A figure in the unit it was stored in, shown as the house shows it. */
 static void measure_cell(struct table *t, const struct measure_row *m)
 {
-    double scale = 1.0, offset = 0.0;
-    struct dims d = DIMS_NONE;
-    char text[64];
+    char text[96];
 
-    if (m->unit[0] && unit_parse(m->unit, strlen(m->unit), &scale, &offset, &d) < 0) {
-        str_from_double(m->value, text, sizeof(text));
-        table_cell(t, "%s %s %s", m->name, text, m->unit);
-        return;
-    }
-    value_text(m->value * scale + offset, d, strcmp(m->unit, "K") == 0, text, sizeof(text));
-    table_cell(t, "%s %s", m->name, text);
+    table_cell(t, "%s %s", m->name, story_value_text(m->value, m->unit, text, sizeof(text)));
 }
 
 /* Rows that were measured at one instant stand in one line. */

@@ -140,3 +140,32 @@ const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size
     (void)rc;
     return buf;
 }
+
+const char *story_end_text(const struct step_row *s, char *buf, size_t size)
+{
+    const char *name = s->end_name[0] ? s->end_name : s->cause;
+    bool itself = name == s->cause || s->cause[0] == '\0' || strcmp(s->cause, name) == 0 ||
+                  strcmp(s->cause, "condition") == 0;
+    int rc;
+
+    name = strcmp(name, "for") == 0 ? "time" : name; /* `for: 30 min` */
+    rc = str_fmt(buf, size, "%s%s%s", itself ? "" : s->cause, itself ? "" : ": ", name);
+    (void)rc;
+    return buf;
+}
+
+const char *story_value_text(double value, const char *unit, char *buf, size_t size)
+{
+    double scale = 1.0, offset = 0.0;
+    struct dims d = DIMS_NONE;
+    char number[48];
+    int rc;
+
+    if (unit[0] && unit_parse(unit, strlen(unit), &scale, &offset, &d) < 0) {
+        str_from_double(value, number, sizeof(number));
+        rc = str_fmt(buf, size, "%s %s", number, unit);
+        (void)rc;
+        return buf;
+    }
+    return value_text(value * scale + offset, d, strcmp(unit, "K") == 0, buf, size);
+}

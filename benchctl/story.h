@@ -29,5 +29,9 @@ const char *story_r_title(const struct story *s, char *buf, size_t size);
 const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size);
 /* "12.41 +- 0.16 ohm": which is 0 for a, 1 for b, 2 for m. */
 const char *story_fit_part(const struct contact_fit *fit, unsigned which, char *buf, size_t size);
+/* How a step ended, in the words of the procedure: a condition that came true stands for itself. */
+const char *story_end_text(const struct step_row *s, char *buf, size_t size);
+/* A figure in the unit it was stored in, shown as the house shows it. */
+const char *story_value_text(double value, const char *unit, char *buf, size_t size);
 
 #endif

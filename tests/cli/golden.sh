@@ -33,7 +33,7 @@ run() { # expected exit code, then the words after `benchctl`
         [ "$got" -eq 0 ] || echo "exit $got"
         echo
     } | sed -e "s#$work#LAB#g" -e 's/^benchctl [0-9][0-9.]*[0-9]/benchctl VERSION/' \
-        -e 's/^\(ok   .*  \)[0-9a-f]\{8\}$/\1HASH/' -e '/^rehearsed /d' >>"$work/now"
+        -e 's/^\(ok   .*  \)[0-9a-f]\{8\}$/\1HASH/' -e 's/(program [0-9a-f]\{8\})/(program HASH)/' -e '/^rehearsed /d' >>"$work/now"
     if grep -q "$(printf '\033')" "$work/out" "$work/err"; then
         fail "$name: benchctl $*: colour in a pipe"
     fi
@@ -216,6 +216,60 @@ with="--article ASSB-017 --no-store"
 }
 end
 
+# ---- Using ----
+
+head='Test Time / s,Voltage / V,Current / A,Unix Time / s,Cycle Count / 1,Step Record Index / 1,Charging Capacity / Ah,Discharging Capacity / Ah,Net Capacity / Ah'
+bdf() { # file, awk program that spoils a row: t v i u c s in out net
+    awk -v head="$head" "BEGIN {
+        print head
+        for (n = 1; n <= 40; n++) {
+            t = n - 1; v = 3.5; i = 1; u = 1.7e9 + t; c = int(t / 20); s = t % 20 + 1; q = n / 1000; out = 0; net = q
+            $2
+            printf \"%.9g,%.9g,%.9g,%.12g,%.9g,%.9g,%.9g,%.9g,%.9g\\n\", t, v, i, u, c, s, q, out, net
+        }
+    }" >"$work/$1.bdf.csv"
+}
+bdf sound ''
+bdf falls 'if (n == 17) t = 9'
+bdf sums 'if (n == 23) net = 0.5'
+bdf counter 'if (n == 31) { q = 0.02; net = q }'
+bdf cycles 'if (n == 12) c = 0.5; if (n > 30) c = 0'
+bdf index 'if (n == 8) s = 11'
+bdf scale 't *= 1000'
+sed '1s#Voltage / V#Voltage / mV#; 1s/Step Record Index/Step Index/' "$work/sound.bdf.csv" >"$work/names.bdf.csv"
+sed '5s/,3.5,/,three,/; 9s/,1,/,/; $s/....$//' "$work/sound.bdf.csv" >"$work/torn.bdf.csv"
+printf 'a\000b' >"$work/zero.bdf.csv"
+: >"$work/empty.bdf.csv"
+begin validate
+for f in sound falls sums counter cycles index scale; do
+    run 0 validate "$work/$f.bdf.csv"
+done
+for f in names torn zero empty none; do
+    run 3 validate "$work/$f.bdf.csv"
+done
+run 3 validate 7 --lab "$work/none"
+end
+
+begin diff
+sed 's/^# .*/# another comment/; s/C\/20/0.05C/' tests/cli/short.yaml >"$work/same.yaml"
+sed 's/C\/20/C\/30/; s/4.2 V/4.1 V/; s/5 min/4 min/' tests/cli/short.yaml >"$work/other.yaml"
+run 0 diff tests/cli/short.yaml "$work/same.yaml"
+run 1 diff tests/cli/short.yaml "$work/other.yaml"
+run 1 diff tests/cli/short.yaml "$work/other.yaml" --article ASSB-017
+run 3 diff tests/cli/short.yaml tests/cli/none.yaml
+run 2 diff tests/cli/short.yaml 7
+run 2 diff 1 2 --within 5V
+end
+
+begin export
+run 2 export 1
+run 2 export 1 --bdf --ndjson
+run 2 export 1 --bdf --table cycler
+run 3 export 1 --csv
+run 2 report 1 --html --text
+run 3 report 1
+end
+
 # ---- With a lab ----
 
 lab="$work/lab"
@@ -230,6 +284,39 @@ json 0 article articles/ASSB-017.yaml --check --json
 json 0 check benches/demo.yaml assb/contact-retention.yaml --article ASSB-017 --json
 "$BENCHCTL" show 1 --lab "$lab" --csv --table cycler >"$work/out" || fail "show --csv"
 awk -F, 'NR == 1 {n = NF} NF != n {exit 1} END {exit NR < 10}' "$work/out" || fail "show --csv: a table of even rows"
+for what in --csv --bdf "--csv --table press"; do
+    # shellcheck disable=SC2086
+    "$BENCHCTL" export 1 --lab "$lab" $what >"$work/out" || fail "export $what"
+    awk -F, 'NR == 1 {n = NF} NF != n {exit 1} END {exit NR < 10}' "$work/out" || fail "export $what: a table of even rows"
+done
+"$BENCHCTL" export 1 --lab "$lab" -o "$work/run.bdf.csv" >"$work/out" || fail "export -o"
+[ "$(wc -l <"$work/out")" -eq 2 ] && [ -s "$work/run.bdf.metadata.json" ] || fail "export -o: rows and sidecar"
+"$BENCHCTL" validate "$work/run.bdf.csv" >"$work/out" || fail "what export wrote does not pass validate"
+grep -q warning "$work/out" && fail "what export wrote has warnings"
+cp "$work/run.bdf.metadata.json" "$work/out"
+awk -f "$work/json.awk" "$work/out" || fail "the sidecar is no JSON"
+"$BENCHCTL" export 1 --lab "$lab" --ndjson >"$work/lines" || fail "export --ndjson"
+awk 'NR % 97 == 1' "$work/lines" | while IFS= read -r line; do
+    printf '%s' "$line" >"$work/out"
+    awk -f "$work/json.awk" "$work/out" || echo "$line"
+done >"$work/bad"
+[ -s "$work/bad" ] && fail "export --ndjson: $(head -n 1 "$work/bad")"
+json 0 diff 1 1 --lab "$lab" --json
+json 0 validate "$work/run.bdf.csv" --json
+if command -v gnuplot >/dev/null 2>&1; then
+    "$BENCHCTL" report 1 --lab "$lab" -o "$work/report.html" >"$work/out" 2>"$work/err" || fail "report"
+    [ -s "$work/err" ] && fail "report: $(cat "$work/err")"
+    for what in '<svg' '<h2>Article</h2>' '<h2>Steps</h2>' '<h2>Provenance</h2>' 'LC-2031' 'KEITHLEY' '</html>'; do
+        grep -q "$what" "$work/report.html" || fail "report: no $what"
+    done
+    grep -Eq '(src|href)="?(https?:|//|file:)' "$work/report.html" && fail "report: needs another file"
+    twice=$(grep -Eo " id=['\"][^'\"]*" "$work/report.html" | sort | uniq -d)
+    [ -z "$twice" ] || fail "report: an id twice: $twice"
+    for what in --text --markdown; do
+        "$BENCHCTL" report 1 --lab "$lab" "$what" >"$work/out" || fail "report $what"
+        grep -q 'Provenance' "$work/out" || fail "report $what: no provenance"
+    done
+fi
 "$BENCHCTL" show 7 --lab "$lab" >"$work/out" 2>&1
 [ $? -eq 3 ] || fail "show of a run that is not there: exit code"
 
