@@ -190,6 +190,22 @@ run 0 plan benches/demo.yaml tests/cli/short.yaml --article ASSB-017
 run 3 plan benches/demo.yaml tests/broken/proc-key-typo.yaml --article ASSB-017
 end
 
+begin procedure
+run 0 procedure import tests/cli/experiment.py
+run 0 procedure import tests/cli/protocol.json --name from-unicycler --out "$work/protocol.yaml"
+run 2 procedure import tests/cli/protocol.json --out "$work/protocol.yaml"
+run 0 check "$work/protocol.yaml"
+run 0 check benches/demo.yaml "$work/protocol.yaml" --article ASSB-017
+run 0 procedure export "$work/protocol.yaml" --to unicycler
+run 0 procedure export cell/capacity.yaml --to pybamm --set rate=C/5
+run 3 procedure export assb/contact-retention.yaml --to unicycler
+run 3 procedure import tests/cli/short.yaml
+run 3 procedure import tests/cli/none.py
+run 2 procedure import tests/cli/experiment.py --from bamm
+run 2 procedure export tests/cli/short.yaml
+run 2 procedure show tests/cli/short.yaml
+end
+
 begin article
 run 0 article articles/ASSB-017.yaml --check
 run 3 article tests/broken/article-capacity-in-ma.yaml --check
