@@ -115,6 +115,8 @@ int cli_article(const struct args *a, const char *name, struct article *ret, str
 
 /* ---- Everything for a check, plan or sim ----------------------------------------------------------------------------------------- */
 
+enum { PROFILE_BYTES_MAX = 16 << 20 };
+
 struct load_ctx {
     struct loaded *l;
     const char *from;
@@ -149,6 +151,31 @@ static int load_called(void *ctx, const char *name, const struct conf_doc **ret,
     *ret = &l->called[l->n_called].doc;
     l->n_called++;
     return 0;
+}
+
+/* A profile of `drive`, beside the procedure that names it. */
+static int read_profile(void *ctx, const char *from, const char *name, const char **ret_text, size_t *ret_n, const char **ret_path)
+{
+    struct loaded *l = ((struct load_ctx *)ctx)->l;
+    char path[sizeof l->profile[0].path];
+    int r = cli_find_procedure(name, from, path, sizeof path, NULL);
+    unsigned k = 0;
+    while (r == 0 && k < l->n_profiles && strcmp(l->profile[k].path, path) != 0) {
+        k++;
+    }
+    if (r == 0 && k == l->n_profiles) {
+        r = k == ARRAY_LEN(l->profile) ? E_FULL : file_read(path, PROFILE_BYTES_MAX, &l->profile[k].text, &l->profile[k].n);
+        if (r == 0) {
+            str_copy(l->profile[k].path, sizeof l->profile[k].path, path);
+            l->n_profiles++;
+        }
+    }
+    if (r == 0) {
+        *ret_text = l->profile[k].text;
+        *ret_n = l->profile[k].n;
+        *ret_path = l->profile[k].path;
+    }
+    return r;
 }
 
 static int load_bench(const char *bench, const char *station, double speed, struct loaded *l, struct diag *reterr)
@@ -204,7 +231,7 @@ int cli_load(const struct args *a, const char *bench, const char *procedure, con
     struct load_ctx ctx = {.l = ret, .from = ret->procedure.file};
     struct compile_input in = {
         .procedure = &ret->procedure, .article = ret->has_article ? &ret->article : NULL, .station = ret->has_bench ? &ret->map.desc : NULL,
-        .bench_guards = ret->has_bench ? ret->bench.guards : NULL, .sets = sets, .n_sets = n_sets, .load = load_called, .load_ctx = &ctx,
+        .bench_guards = ret->has_bench ? ret->bench.guards : NULL, .sets = sets, .n_sets = n_sets, .load = load_called, .read = read_profile, .load_ctx = &ctx,
     };
     r = program_compile(&in, &ret->program, &ret->open, reterr);
     ret->has_program = r == 0;
@@ -218,6 +245,9 @@ void cli_unload(struct loaded *l)
     }
     for (unsigned k = 0; k < l->n_called; k++) {
         conf_done(&l->called[k].doc);
+    }
+    for (unsigned k = 0; k < l->n_profiles; k++) {
+        free(l->profile[k].text);
     }
     conf_done(&l->procedure);
     if (l->has_article) {

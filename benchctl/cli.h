@@ -80,6 +80,12 @@ struct loaded {
         char name[160];
     } called[16];
     unsigned n_called;
+    struct { /* files that drive: reads */
+        char *text;
+        size_t n;
+        char path[512];
+    } profile[16];
+    unsigned n_profiles;
     bool has_bench, has_article, has_program;
     int station;
     double speed;

@@ -76,6 +76,9 @@ unsigned loaded_sources(const struct loaded *l, struct store_source *ret)
     for (unsigned k = 0; k < l->n_called; k++) {
         ret[n++] = (struct store_source){"called", l->called[k].name, l->called[k].doc.text, l->called[k].doc.n};
     }
+    for (unsigned k = 0; k < l->n_profiles; k++) {
+        ret[n++] = (struct store_source){"profile", l->profile[k].path, l->profile[k].text, l->profile[k].n};
+    }
     return n;
 }
 

@@ -25,7 +25,8 @@ int watcher_answer(void *ctx, const struct session *s, const struct question *q,
 void watcher_closing(const struct watcher *w, const struct session *s, const char *did);
 /* `show` of that run. */
 int show_run(const struct args *a, int64_t number);
-/* Every text that the run is made of; ret of at least 20. */
+/* Every text that the run is made of: procedure, bench, article, and what they call and read. */
+enum { LOADED_SOURCES_MAX = 3 + 16 + 16 };
 unsigned loaded_sources(const struct loaded *l, struct store_source *ret);
 
 #endif

@@ -36,8 +36,9 @@ enum port_kind {
     PORT_CHAMBER,  /* drive set-point and on, sense air temperature_k */
     PORT_PRESSURE, /* drive regulator set-point (gauge Pa), sense gauge pressure_pa */
     PORT_FORCE,    /* sense force_n */
-    PORT_SENSE,    /* sense one thermocouple or voltage */
+    PORT_SENSE,    /* sense the temperature of a station's cell */
     PORT_RELAY,    /* drive on: the bench's watchdog relay is held; off: it has dropped */
+    PORT_PROBE,    /* sense one measuring point: a voltage, a temperature, a fixed value (world_add_probe) */
 };
 
 struct port_drive {

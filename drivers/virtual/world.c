@@ -98,6 +98,8 @@ int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
     p->kind = (uint8_t)kind;
     p->station = (uint8_t)station_or_chamber;
     p->used = 1;
+    p->probe.of = p->station;
+    p->probe.index = 1;
     return w->n_ports++;
 }
 
@@ -567,7 +569,8 @@ void world_drive(void *world, uint16_t port, nsec now, const struct port_drive *
     case PORT_PRESSURE: w->station[p->station].press.set_pa = drive->set; break;
     case PORT_RELAY: world_watchdog(w, !drive->on); break;
     case PORT_FORCE:
-    case PORT_SENSE: break; /* they only sense */
+    case PORT_SENSE:
+    case PORT_PROBE: break; /* they only sense */
     }
 }
 
@@ -586,6 +589,16 @@ static void source_sense(struct world *w, int station, struct port_sense *s)
     else if (st->open_sense == SENSE_FLOATS && is_connected(st) &&
              st->source.v_min >= st->source.v_max)
         s->voltage_v = s->value = st->source.v_max;
+}
+
+double world_cell_v(struct world *w, int station)
+{
+    struct world_station *st = station_at(w, station);
+    const struct replay_table *t = w->replay_table[station];
+
+    if (st->cell_kind == WORLD_NO_CELL)
+        return (double)NAN;
+    return st->open_lead ? cell_voltage_v(st, t, 0.0) : point_find(st, t).v_v;
 }
 
 void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense)
@@ -610,6 +623,11 @@ void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_se
         s.open = !st->has_press;
         break;
     case PORT_SENSE: s.value = st->cell_temperature.value_k; break;
+    case PORT_PROBE:
+        s.value = world_probe(w, port, now);
+        s.open = isnan(s.value);
+        s.value = s.open ? 0.0 : s.value;
+        break;
     case PORT_RELAY: s.value = w->watchdog_dropped ? 0.0 : 1.0; break;
     }
     if (p->open) {

@@ -21,7 +21,7 @@
 #include "models/replay.h"
 #include "models/thermal.h"
 
-enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 24 };
+enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 64 };
 
 enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY };
 
@@ -85,10 +85,26 @@ struct world_chamber {
     uint8_t jammed; /* the air stays as it is */
 };
 
+/* What a measuring point is at. */
+enum probe_kind {
+    PROBE_VOLTAGE,     /* group `index` of the station's string, from 1; group 1 of a single cell is the cell, sensed by wires of the probe's own */
+    PROBE_TEMPERATURE, /* place `index` of the station, from 1; place 1 is the cell */
+    PROBE_AIR,         /* of chamber `of` */
+    PROBE_AMBIENT,
+    PROBE_FIXED,       /* a reference: `value` for ever */
+};
+struct world_probe {
+    double value; /* PROBE_FIXED */
+    uint8_t kind; /* enum probe_kind */
+    uint8_t of;   /* station or chamber */
+    uint16_t index;
+};
+
 struct world_port {
     uint8_t kind;    /* enum port_kind */
     uint8_t station; /* or chamber */
     uint8_t used, open;
+    struct world_probe probe; /* PORT_PROBE */
 };
 
 struct world {
@@ -113,6 +129,12 @@ void world_put_replay(struct world *w, int station, const struct replay_table *t
 void world_put_press(struct world *w, int station, const struct press_param *param);
 /* A terminal for an emulator; station or chamber number by kind, of no meaning for PORT_RELAY. Returns the port number; E_FULL, E_NOENT as negative. */
 int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber);
+/* A measuring point as a PORT_PROBE; world_add_port() makes it PROBE_VOLTAGE, group 1. Returns the port number; E_FULL, E_NOENT as negative. */
+int world_add_probe(struct world *w, const struct world_probe *probe);
+/* The voltage at the terminals of the station's cell, in its own sign, however the source is wired to it; NaN: there is none. At the world's instant. */
+double world_cell_v(struct world *w, int station);
+/* The truth at the measuring point behind a PORT_PROBE, SI; NaN: nothing is there. */
+double world_probe(struct world *w, uint16_t port, nsec now);
 
 void world_advance(struct world *w, nsec now);
 /* The watchdog relay drops or picks up, at the world's present instant. */

@@ -37,13 +37,13 @@ static void summary_begin(struct run *r, nsec t)
     r->p_n = 0;
 }
 
-static void count_cycle(struct run *r, const struct act *a)
+static void count_cycle(struct run *r, const struct program *p, const struct act *a)
 {
     if (a->verb == VERB_CHARGE && r->discharged_in_cycle) {
         r->cycle++;
         r->discharged_in_cycle = 0;
     }
-    if (a->verb == VERB_DISCHARGE)
+    if (a->verb == VERB_DISCHARGE || (a->verb == VERB_DRIVE && drive_discharges(p, a)))
         r->discharged_in_cycle = 1;
 }
 
@@ -134,7 +134,7 @@ void act_begin(struct feed *f)
         act_finish(f);
     count_close(r, t);
     count_begin(r, t);
-    count_cycle(r, a);
+    count_cycle(r, f->p, a);
     summary_begin(r, t);
     r->acting = ACTING_ON;
     r->act_began = t;

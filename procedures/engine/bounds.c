@@ -68,7 +68,7 @@ static struct interval reg_bounds(const struct program *p, reg_id r, unsigned de
     return any ? x : unknown;
 }
 
-static bool one_c_is_measured(const struct program *p)
+bool bounds_one_c_measured(const struct program *p)
 {
     for (uint16_t i = 0; i < p->n_regs; i++)
         if (strcmp(program_text(p, p->regs[i].name), "one_c") == 0)
@@ -141,7 +141,7 @@ static struct interval leaf(const struct program *p, const struct insn *i, unsig
     case INSN_CONST: return (struct interval){i->v, i->v, false};
     case INSN_REG: return reg_bounds(p, i->a, depth);
     case INSN_ONE_C:
-        if (one_c_is_measured(p))
+        if (bounds_one_c_measured(p))
             return (struct interval){0.0, INFINITY, true};
         return (struct interval){p->one_c_a, p->one_c_a, false};
     case INSN_STEP_CHARGE:

@@ -220,6 +220,16 @@ static void check_electric(struct checker *k)
     check_taper(k);
 }
 
+static void check_profile(struct checker *k)
+{
+    int code = drive_check(k->p, k->act, k->r, k->d);
+
+    if (code < 0)
+        note(k, code);
+    check_voltage(k, k->act->v_lo, "the lower voltage limit");
+    check_voltage(k, k->act->v_hi, "the upper voltage limit");
+}
+
 /* ---- Set-points ---- */
 
 /* Guards on the channel that a set-point moves: beyond them it would trip for sure. */
@@ -304,6 +314,8 @@ static void check_act(struct checker *k)
     const struct act *a = k->act;
 
     check_electric(k);
+    if (a->verb == VERB_DRIVE)
+        check_profile(k);
     for (uint8_t i = 0; i < a->n_sets; i++)
         check_set(k, &a->set[i]);
     check_time(k, a->for_s, "for");

@@ -21,6 +21,11 @@ struct cost {
 /* Of steps [from, to), loops multiplied, of two branches the longer one. */
 struct cost cost_steps(const struct program *p, step_id from, step_id to);
 struct cost cost_act(const struct program *p, const struct act *a);
+/* profile_check.c: is each row of the profile within article and bench, and can the cycler follow?
+ * 0, or the code of the first finding. */
+int drive_check(const struct program *p, const struct act *act, struct check_report *r,
+                struct diag *reterr);
+bool bounds_one_c_measured(const struct program *p);
 double accuracy_of(const struct program *p, chan_id chan, double full_scale, double v);
 
 #endif

@@ -14,6 +14,9 @@ struct compile_input {
     /* call: {file: ...}: load another procedure; NULL: calls are listed as open. The doc is kept until the program is done by the caller. */
     /* E_NOENT in an open check (no station) is listed as open too, and adds no finding then. */
     int (*load)(void *ctx, const char *name, const struct conf_doc **ret, struct diag *reterr);
+    /* drive: {profile: ...}: the text of a file beside the procedure file `from`, and where it was found; kept by the caller until the compile is over. E_NOENT and other
+     * failures are said by the compiler. NULL: profiles are listed as open. */
+    int (*read)(void *ctx, const char *from, const char *name, const char **ret_text, size_t *ret_n, const char **ret_path);
     void *load_ctx;
 };
 
@@ -24,7 +27,7 @@ struct open_list {
     char what[OPEN_MAX][80];
 };
 
-/* Every finding is reported, not only the first. Words of LANGUAGE.md that this version has not (eis, drive, heat, gas, load, connect, disconnect, offstation, barrier, clock waits, scan, photo,
+/* Every finding is reported, not only the first. Words of LANGUAGE.md that this version has not (eis, heat, gas, load, connect, disconnect, offstation, barrier, clock waits, scan, photo,
  * insulation, sign: 2) are refused each with its line: "`eis` is not there yet". ret_open may be NULL. */
 int program_compile(const struct compile_input *in, struct program *ret, struct open_list *ret_open, struct diag *reterr) MUST_USE;
 

@@ -145,7 +145,7 @@ struct comp {
     uint32_t at; /* index from the last table_grow */
     uint32_t cap_steps, cap_blocks, cap_acts, cap_ends, cap_saves, cap_records, cap_measures,
         cap_templates, cap_questions, cap_endings, cap_regs, cap_exprs, cap_windows, cap_guards,
-        cap_watches, cap_lists, cap_code, cap_texts;
+        cap_watches, cap_lists, cap_code, cap_texts, cap_drives;
     struct node node[NODES_MAX];
     unsigned n_nodes;
     struct symbol symbol[SYMBOLS_MAX];
@@ -312,6 +312,17 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb);
 void compile_ends(struct comp *c, struct act *a, const struct conf_node *map, text_id as);
 void compile_saves(struct comp *c, struct act *a, const struct conf_node *map);
 extern const char *const timeout_words[];
+
+/* profile.c, profile_read.c */
+struct profile_keys {
+    const struct conf_node *profile, *column, *time, *every, *sign;
+    double every_s;
+    int sign_said; /* by the step: 1 charge positive, -1 */
+};
+void compile_drive(struct comp *c, struct act *a, const struct conf_node *map);
+expr_id drive_duration(struct comp *c, const struct act *a, const struct conf_node *map);
+/* The table out of the file's text. False after a finding. */
+bool profile_read(struct comp *c, const struct profile_keys *k, const char *text, struct drive *d);
 
 /* flow.c, words.c */
 void compile_steps(struct comp *c, const struct conf_node *list);

@@ -17,11 +17,14 @@ static uint64_t guard_groups(const struct program *p, uint16_t g)
     return groups;
 }
 
-/* Reads voltage or current as the cycler measures it. */
+/* Reads voltage or current as the cycler measures it, be it only to know whether it counts: while the
+ * output is off neither is known, and no current flows. */
 static bool is_electrical_guard(const struct run *r, const struct program *p, uint16_t g)
 {
     uint64_t chans = expr_chans(p, p->guards[g].value);
 
+    if (p->guards[g].where != PROG_NONE)
+        chans |= expr_chans(p, p->guards[g].where);
     for (chan_id c = 0; c < p->station.n_chans; c++) {
         const struct station_chan *s = &p->station.chan[c];
 

@@ -26,11 +26,6 @@ static double rate_now(const struct run *r, const struct program *p, const struc
     return at;
 }
 
-struct limit_wish {
-    chan_id chan;
-    double value;
-};
-
 static size_t limits_of(const struct run *r, const struct program *p, const struct act *a,
                         struct limit_wish ret[2])
 {
@@ -58,23 +53,29 @@ static double source_level(const struct run *r, const struct program *p, const s
     return a->direction < 0 ? value_of(r, p, a->v_lo, p->v_lo) : value_of(r, p, a->v_hi, p->v_hi);
 }
 
-static void want_source(struct feed *f, const struct act *a)
+void source_wants(struct feed *f, const struct limit_wish *w, size_t n, double level_v)
 {
     const struct run *r = f->r;
     const struct prog_roles *o = &f->p->role;
-    struct limit_wish w[2];
-    size_t n = limits_of(r, f->p, a, w);
     bool already = mode_is(r, f->p, CYCLER_VOLTAGE);
 
     for (size_t i = 0; i < n; i++)
         if (!already || !(w[i].value > r->written[w[i].chan]))
             want_add(f, w[i].chan, w[i].value);
-    want_add(f, o->voltage_set, source_level(r, f->p, a));
+    want_add(f, o->voltage_set, level_v);
     for (size_t i = 0; i < n; i++)
         if (already && w[i].value > r->written[w[i].chan])
             want_add(f, w[i].chan, w[i].value);
     if (!already)
         want_add(f, o->mode, CYCLER_VOLTAGE);
+}
+
+static void want_source(struct feed *f, const struct act *a)
+{
+    struct limit_wish w[2];
+    size_t n = limits_of(f->r, f->p, a, w);
+
+    source_wants(f, w, n, source_level(f->r, f->p, a));
 }
 
 static void want_current(struct feed *f, const struct act *a)
@@ -128,6 +129,8 @@ static int way_of(const struct run *r, const struct program *p, const struct act
 {
     if (a->verb == VERB_CURRENT)
         return rate_now(r, p, a) < 0.0 ? -1 : 1;
+    if (a->verb == VERB_DRIVE)
+        return drive_way(p, a);
     return a->direction;
 }
 
@@ -144,6 +147,8 @@ void act_wants(struct feed *f, const struct act *a, bool electrical_only)
             return;
         if (a->verb == VERB_CURRENT)
             want_current(f, a);
+        else if (a->verb == VERB_DRIVE)
+            drive_wants(f, a);
         else
             want_source(f, a);
     } else if (a->output_off && o->mode != CHAN_NONE) {

@@ -269,7 +269,8 @@ static void compile_limit_end(struct comp *c, struct act *a, const struct conf_n
     int n;
 
     if (a->at_limit == LIMIT_CLIP ||
-        (!conf_get(map, "limits") && a->verb != VERB_PULSE && a->verb != VERB_CURRENT) ||
+        (!conf_get(map, "limits") && a->verb != VERB_PULSE && a->verb != VERB_CURRENT &&
+         a->verb != VERB_DRIVE) ||
         c->p->role.voltage == CHAN_NONE)
         return;
     n = a->verb == VERB_CURRENT ? at_either_limit(c, &limits) : in_cv(c);
@@ -294,7 +295,7 @@ void compile_ends(struct comp *c, struct act *a, const struct conf_node *map, te
     for (const struct conf_node *i = list ? stop->first : stop; i; i = list ? i->next : NULL)
         compile_stop(c, a, i);
     if (a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_PULSE ||
-        a->verb == VERB_CURRENT)
+        a->verb == VERB_CURRENT || a->verb == VERB_DRIVE)
         compile_limit_end(c, a, map);
 }
 

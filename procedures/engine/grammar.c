@@ -13,6 +13,7 @@ static const struct {
     {"ocv",       "as rest, for what is read from it"                                },
     {"current",   "signed current source between voltage limits, for symmetric cells"},
     {"pulse",     "a short charge or discharge with its own limits"                  },
+    {"drive",     "a current or a power follows a profile: the source of charge and discharge in turn"},
     {"soak",      "the chamber goes to a temperature"                                },
     {"squeeze",   "the press goes to a stack pressure"                               },
     {"set",       "set-points of other channels; returns at once"                    },

@@ -253,6 +253,13 @@ void compile_article_guards(struct comp *c)
 }
 
 /* The chamber's own alarm limits: the strictest unconditional guard on its temperature. */
+/* A guard may be wider than the chamber: then the chamber is not told of it. */
+static void forget_unless_settable(const struct program *p, chan_id chan, double *k)
+{
+    if (chan != CHAN_NONE && !(*k >= p->station.chan[chan].min && *k <= p->station.chan[chan].max))
+        *k = NAN;
+}
+
 void chamber_limits(struct comp *c)
 {
     struct program *p = c->p;
@@ -270,6 +277,8 @@ void chamber_limits(struct comp *c)
         if (isfinite(g->lo) && !(g->lo <= p->chamber_low_k))
             p->chamber_low_k = g->lo;
     }
+    forget_unless_settable(p, p->role.chamber_high, &p->chamber_high_k);
+    forget_unless_settable(p, p->role.chamber_low, &p->chamber_low_k);
 }
 
 /* ---- The pulse that proves the leads ---- */
@@ -311,7 +320,7 @@ void compile_proof(struct comp *c)
         p->presses = p->presses || moves_press(p, act);
         electrical = electrical || act->verb == VERB_CHARGE || act->verb == VERB_DISCHARGE ||
                      act->verb == VERB_HOLD || act->verb == VERB_CURRENT ||
-                     act->verb == VERB_PULSE;
+                     act->verb == VERB_PULSE || act->verb == VERB_DRIVE;
     }
     if (!electrical || !can_prove(p) || !isfinite(most))
         return;

@@ -127,6 +127,25 @@ static void dump_acts(struct dump *d, const struct program *p)
     }
 }
 
+/* Only where there are any: a program without profiles keeps its identity. */
+static void dump_drives(struct dump *d, const struct program *p)
+{
+    for (uint16_t i = 0; i < p->n_acts; i++)
+        if (p->acts[i].verb == VERB_DRIVE)
+            put_u(d, p->acts[i].drive);
+    for (uint16_t i = 0; i < p->n_drives; i++) {
+        const struct drive *x = &p->drives[i];
+
+        PUT_U16(d, x->kind, x->scale);
+        put_u(d, x->n);
+        for (uint32_t k = 0; k < x->n; k++) {
+            put_d(d, x->at_s[k]);
+            put_d(d, x->value[k]);
+        }
+        put_d(d, x->at_s[x->n]);
+    }
+}
+
 static void dump_template(struct dump *d, const struct template_text *t)
 {
     PUT_U16(d, t->text, t->n);
@@ -207,6 +226,7 @@ void program_hash(struct program *p)
     dump_head(&d, p);
     dump_steps(&d, p);
     dump_acts(&d, p);
+    dump_drives(&d, p);
     dump_words(&d, p);
     dump_values(&d, p);
     dump_guards(&d, p);

@@ -11,7 +11,7 @@ const char *program_text(const struct program *p, text_id t)
 const char *verb_name(enum verb v)
 {
     static const char *const names[] = {"charge", "discharge", "hold",    "rest", "ocv", "current",
-                                        "pulse",  "soak",      "squeeze", "set",  "wait"};
+                                        "pulse",  "soak",      "squeeze", "set",  "wait", "drive"};
 
     return (size_t)v < ARRAY_LEN(names) ? names[v] : "?";
 }

@@ -22,6 +22,8 @@ enum {
     PROG_SETS_MAX = 4,      /* of one act */
     PROG_ENDS_MAX = 16,     /* of one act */
     PROG_SAVES_MAX = 32,    /* of one act */
+    PROG_DRIVES_MAX = 64,
+    PROG_DRIVE_ROWS_MAX = 200000, /* of one profile */
     PROG_STACK_MAX = 32,    /* no expression needs a deeper stack */
     PROG_NONE = 0xFFFF,     /* no expression, block, text, register */
 };
@@ -101,7 +103,7 @@ struct step {
     int line;
 };
 
-enum verb { VERB_CHARGE, VERB_DISCHARGE, VERB_HOLD, VERB_REST, VERB_OCV, VERB_CURRENT, VERB_PULSE, VERB_SOAK, VERB_SQUEEZE, VERB_SET, VERB_WAIT, VERB_COUNT };
+enum verb { VERB_CHARGE, VERB_DISCHARGE, VERB_HOLD, VERB_REST, VERB_OCV, VERB_CURRENT, VERB_PULSE, VERB_SOAK, VERB_SQUEEZE, VERB_SET, VERB_WAIT, VERB_DRIVE, VERB_COUNT };
 const char *verb_name(enum verb v);
 
 enum at_kind { AT_NONE, AT_CURRENT, AT_POWER, AT_RESISTANCE };
@@ -131,7 +133,21 @@ struct act {
     uint16_t first_end, n_ends;
     uint16_t first_save, n_saves;
     uint16_t first_record, n_records; /* phases; none: the program's */
+    uint16_t drive;    /* of VERB_DRIVE; PROG_NONE: an open check did not find it */
     text_id name;      /* `as:` or a short description for tables: "charge C/10 to 4.25 V" */
+};
+
+/* A profile: what VERB_DRIVE asks of the cycler, row after row; a row holds until the next one begins. */
+enum drive_kind { DRIVE_CURRENT, DRIVE_CRATE, DRIVE_POWER };
+struct drive {
+    uint8_t kind;
+    uint32_t n;
+    const double *at_s;  /* n + 1: begin of each row from 0 on, and the end of the last */
+    const double *value; /* A, 1/h or W; charging positive */
+    expr_id scale;       /* PROG_NONE: 1 */
+    double shortest_s;   /* row */
+    const char *file, *text; /* for messages: the file and its lines; not part of the identity */
+    const int *line;     /* of each row */
 };
 
 enum cause {
@@ -261,7 +277,7 @@ struct program {
     uint8_t on_power_loss, on_power_loss_else;
     double power_loss_within_s;
     uint16_t n_files, n_steps, n_blocks, n_acts, n_ends, n_saves, n_records, n_measures, n_templates, n_questions, n_endings, n_regs, n_exprs, n_windows, n_holds,
-        n_guards, n_watches, n_texts, n_lists;
+        n_guards, n_watches, n_texts, n_lists, n_drives;
     uint32_t n_code;
     uint16_t first_record, n_default_records;
     const char **files;     /* file names; 0: the procedure */
@@ -282,6 +298,7 @@ struct program {
     struct guard *guards;
     struct watch *watches;
     expr_id *list_exprs;
+    struct drive *drives;
     const char **texts;      /* the first CAUSE_COUNT are cause_text() */
 };
 

@@ -149,6 +149,8 @@ static double wanted_period_s(const struct run *r, const struct program *p, cons
         if (!isnan(v->at_s) && (r->acting != ACTING_ON || (r->saves_done >> i & 1u) == 0))
             s = fmin(s, period_for_save(r, v->at_s, ordinary_s));
     }
+    if (a->verb == VERB_DRIVE) /* a row without a sample would not be counted */
+        s = fmin(s, 0.5 * p->drives[a->drive].shortest_s);
     return s;
 }
 

@@ -306,6 +306,7 @@ nsec run_next_wake(const struct run *r, const struct program *p)
     case RUN_RUNNING:
         at = earlier(at, guards_wake(r, p));
         at = earlier(at, act_wake(r));
+        at = earlier(at, drive_wake(r, p));
         at = earlier(at, r->question_until);
         return earlier(at, ramps_wake(r));
     case RUN_PAUSED:

@@ -414,7 +414,7 @@ static bool advance_once(struct feed *f)
     }
     if (r->state == RUN_RUNNING)
         ramps_tick(f);
-    return r->n_want > 0;
+    return drive_tick(f) || r->n_want > 0;
 }
 
 void flow_advance(struct feed *f)

@@ -5,8 +5,8 @@
  *   change.c      pausing, resuming, tripping, ending
  *   preflight.c   what has to be true before current flows; proof.c: the pulse that proves the leads
  *   run_flow.c    the flat program between acts
- *   act.c         an act: entering, ending; drive.c: what it needs; sets.c: its sets, ramps and
- * their answers count.c       charge and energy; eval.c: expressions; window.c: windows guard.c
+ *   act.c         an act: entering, ending; drive.c: what it needs; profile_run.c: an act that
+ * follows a profile; sets.c: its sets, ramps and their answers count.c       charge and energy; eval.c: expressions; window.c: windows guard.c
  * guards, staleness, stuck values, watch rules record.c      which samples are kept, how fast to
  * poll derive.c      what is found once from the program checkpoint.c, progress.c, story.c
  */
@@ -129,7 +129,7 @@ static inline void sum_add(struct run_sum *s, double v)
 static inline bool is_electrical(const struct act *a)
 {
     return a->verb == VERB_CHARGE || a->verb == VERB_DISCHARGE || a->verb == VERB_HOLD ||
-           a->verb == VERB_CURRENT || a->verb == VERB_PULSE;
+           a->verb == VERB_CURRENT || a->verb == VERB_PULSE || a->verb == VERB_DRIVE;
 }
 /* NULL when the step under way is no act. */
 static inline const struct act *act_of(const struct run *r, const struct program *p)
@@ -219,6 +219,18 @@ void act_timeout(struct feed *f);
 bool act_ends_at_once(const struct run *r, const struct program *p);
 /* drive.c */
 void act_wants(struct feed *f, const struct act *a, bool electrical_only);
+/* A voltage source of this level with these limits. */
+struct limit_wish {
+    chan_id chan;
+    double value;
+};
+void source_wants(struct feed *f, const struct limit_wish *w, size_t n, double level_v);
+/* profile_run.c */
+void drive_wants(struct feed *f, const struct act *a);
+bool drive_tick(struct feed *f); /* the row that is due; true: there is something to do */
+nsec drive_wake(const struct run *r, const struct program *p);
+int drive_way(const struct program *p, const struct act *a); /* 0: both */
+bool drive_discharges(const struct program *p, const struct act *a);
 /* Power and resistance: the current limit follows the voltage. */
 void act_follow(struct feed *f, const struct act *a);
 /* Ends without its saves, to be done again from `next`. */

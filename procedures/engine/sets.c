@@ -127,6 +127,10 @@ static int direction_now(const struct run *r, const struct program *p)
 {
     const struct act *a = act_of(r, p);
 
+    /* A row that is being set may be over before its last set goes out: each row is held against its
+     * own direction where it is made, so that the wider of the two is right here. */
+    if (a && a->verb == VERB_DRIVE)
+        return p->charge_max_a < p->discharge_max_a ? -1 : 1;
     return a ? a->direction : 0;
 }
 

@@ -17,8 +17,8 @@
 #define B(v) (1u << VERB_##v)
 #define ALL                                                                                    \
     (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(REST) | B(OCV) | B(CURRENT) | B(PULSE) | B(SOAK) | \
-     B(SQUEEZE) | B(WAIT))
-#define ELECTRIC (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT) | B(PULSE))
+     B(SQUEEZE) | B(WAIT) | B(DRIVE))
+#define ELECTRIC (B(CHARGE) | B(DISCHARGE) | B(HOLD) | B(CURRENT) | B(PULSE) | B(DRIVE))
 
 /* clang-format off */
 const struct verb_key verb_keys[] = {
@@ -31,11 +31,17 @@ const struct verb_key verb_keys[] = {
     {"at_most",   B(HOLD),                                          "largest current of a hold; the article's when absent"           },
     {"charge",    B(PULSE),                                         "magnitude of a charging pulse"                                  },
     {"discharge", B(PULSE),                                         "magnitude of a discharging pulse"                               },
-    {"limits",    B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE),
+    {"profile",   B(DRIVE),                                         "CSV file beside the procedure: `time s, current A`"             },
+    {"column",    B(DRIVE),                                         "name of the column that is driven, where there are several"     },
+    {"time",      B(DRIVE),                                         "name of the column of times, where there are several"           },
+    {"every",     B(DRIVE),                                         "how long each row lasts, where the file has no times"           },
+    {"sign",      B(DRIVE),                                         "charge positive or discharge positive, where the header does not say it"},
+    {"scale",     B(DRIVE),                                         "factor of all values"                                           },
+    {"limits",    B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE) | B(DRIVE),
      "voltage limits of the instrument, `2.2 V .. 4.3 V`"                                                                            },
-    {"at_limit",  B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE),
-     "clip (go on at the limit), skip or end; default: end for pulse and current, clip for charge "
-     "and discharge"                                                                                                                 },
+    {"at_limit",  B(CHARGE) | B(DISCHARGE) | B(CURRENT) | B(PULSE) | B(DRIVE),
+     "clip (go on at the limit), skip or end; default: end for pulse, current and drive, clip for "
+     "charge and discharge"                                                                                                                 },
     {"output",    B(REST) | B(OCV),                                 "off: the output is open"                                        },
     {"chamber",   B(SOAK),                                          "set-point of the chamber"                                       },
     {"to",        B(SQUEEZE),                                       "stack pressure"                                                 },
@@ -54,8 +60,8 @@ const struct verb_key verb_keys[] = {
 };
 /* clang-format on */
 
-const char *const refused_verbs[] = {"eis",     "drive",      "heat",       "gas",     "load",
-                                     "connect", "disconnect", "offstation", "barrier", NULL};
+const char *const refused_verbs[] = {"eis",     "heat",       "gas",        "load",    "connect",
+                                     "disconnect", "offstation", "barrier", NULL};
 
 bool verb_find(const char *word, enum verb *ret)
 {
@@ -221,7 +227,9 @@ static void compile_at_limit(struct comp *c, struct act *a, const struct conf_no
 {
     static const char *const words[] = {"clip", "skip", "end", NULL};
 
-    a->at_limit = a->verb == VERB_PULSE || a->verb == VERB_CURRENT ? LIMIT_END : LIMIT_CLIP;
+    a->at_limit = a->verb == VERB_PULSE || a->verb == VERB_CURRENT || a->verb == VERB_DRIVE
+                      ? LIMIT_END
+                      : LIMIT_CLIP;
     if (!n)
         return;
     for (uint8_t i = 0; words[i] && n->kind == CONF_SCALAR; i++)
@@ -292,6 +300,10 @@ static void compile_electric(struct comp *c, struct act *a, const struct conf_no
     }
     if (a->verb == VERB_HOLD) {
         compile_hold(c, a, n);
+        return;
+    }
+    if (a->verb == VERB_DRIVE) {
+        compile_drive(c, a, n);
         return;
     }
     a->direction = a->verb == VERB_CHARGE ? 1 : a->verb == VERB_DISCHARGE ? -1 : 0;
@@ -479,7 +491,7 @@ static const char *shown(struct comp *c, const struct conf_node *n, char *buf, s
 /* What tables and progress show: "charge C/10 to 4.25 V". */
 static text_id describe(struct comp *c, const struct act *a, const struct conf_node *map)
 {
-    static const char *const whats[] = {"at", "charge", "discharge", "chamber", "to", NULL};
+    static const char *const whats[] = {"at", "charge", "discharge", "chamber", "to", "profile", NULL};
     const char *what = "", *to;
     char text[96], first[40], second[40];
     int rc;
@@ -558,7 +570,7 @@ void compile_act(struct comp *c, const struct conf_node *n, enum verb verb)
         compile_setpoint(c, &a, n, "to", c->p->role.pressure_set, "press");
     if (ELECTRIC >> verb & 1u)
         compile_electric(c, &a, n, &parts);
-    a.for_s = duration(c, n, "for");
+    a.for_s = verb == VERB_DRIVE ? drive_duration(c, &a, n) : duration(c, n, "for");
     a.at_least_s = duration(c, n, "at_least");
     a.timeout_s = PROG_NONE;
     if (conf_get(n, "timeout"))

@@ -13,8 +13,8 @@
 /* Loaded once for each driver and kept: instruments point into it. */
 static inline struct conf_doc *bench_rows_doc(const struct driver *d)
 {
-    static struct conf_doc docs[2];
-    static const struct driver *of[2];
+    static struct conf_doc docs[4];
+    static const struct driver *of[4];
     const char *root = getenv("srcdir");
     char path[512], story[512];
     struct diag diag;

@@ -39,9 +39,9 @@ END_TEST
 
 START_TEST(test_registry)
 {
-    static const char *const names[] = {"alicat-pcd",     "ea-psb",       "espec-p300",
-                                        "generic-modbus", "generic-scpi", "keithley-2461",
-                                        "pavone-dat1400"};
+    static const char *const names[] = {"alicat-pcd",       "ea-psb",        "espec-p300",
+                                        "generic-modbus",   "generic-scpi",  "keithley-2461",
+                                        "keysight-daq970a", "pavone-dat1400"};
     size_t n = 0;
 
     for (; emus_all[n] != NULL; n++) {

@@ -90,6 +90,9 @@ START_TEST(test_output_off)
 
     rig_open(&prog);
     rig_guards(&prog);
+    /* a temperature that counts only while current flows: nobody knows the current now */
+    rig_guard(&prog, RX(&prog, CH(RIG_TEMPERATURE)), 280.0, 330.0, 0.0, "while charging");
+    prog.guards[prog.p.n_guards - 1].where = RX(&prog, CH(RIG_CURRENT), K(1e-3), DO(GT));
     a = rig_rest(&prog, 200.0);
     a->output_off = true;
     (void)rig_charge(&prog, 0.02, 4.1, 0.002);
