@@ -88,6 +88,26 @@ int run_branches(struct run_file *f, unsigned points, int (*each)(void *ctx, con
 
 /* All rows of a table as text cells (for --csv). header: column names first. */
 int run_rows(struct run_file *f, const char *table, int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx, struct diag *reterr) MUST_USE;
+/* A sample table, whole, as columns of numbers: oldest first, NaN where nothing valid was put. index: 0 .. ; E_NOENT behind the last table. Read in short transactions, so
+ * that it holds up no commit of a run under way; what came after the call began is not in it. Heap, one block. */
+struct number_column {
+    char name[48], unit[16];
+    double accuracy_reading, accuracy_offset, resolution; /* as the instrument states them; NaN */
+    double *v;
+};
+struct number_columns {
+    char table[48];
+    bool counts;                 /* the last two columns are charge_ah and energy_wh, per step */
+    size_t n;
+    double *t_s;
+    uint32_t *step, *cycle;
+    unsigned n_columns;
+    struct number_column column[64];
+    void *block;
+};
+int run_columns(struct run_file *f, unsigned index, struct number_columns *ret, struct diag *reterr) MUST_USE;
+void number_columns_done(struct number_columns *c); /* takes a zeroed one */
+
 /* SHA-256 over all sample rows of all tables, in order: the determinism test's figure. */
 int run_rows_sha256(struct run_file *f, char ret_hex[65], struct diag *reterr) MUST_USE;
 

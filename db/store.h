@@ -21,7 +21,7 @@
 struct diag;
 struct store;
 
-enum { STORE_COLUMNS_MAX = 12 };
+enum { STORE_COLUMNS_MAX = 36 };
 
 struct store_run {             /* the first row of a run file */
     const char *procedure, *version, *title, *article, *bench, *station;
@@ -43,6 +43,7 @@ struct store_table {
     const char *instrument, *driver, *identity;
     unsigned n;
     struct store_column column[STORE_COLUMNS_MAX];
+    const char *unit[STORE_COLUMNS_MAX]; /* NULL: that of the kind; "Ah" of an instrument's own counter */
     bool counts;               /* has charge_ah, energy_wh columns behind the channels (the cycler's) */
 };
 

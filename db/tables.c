@@ -123,7 +123,8 @@ static int table_insert(sqlite3_stmt *table, sqlite3_stmt *channel, const struct
     for (unsigned i = 0; i < t->n && rc == SQLITE_OK; i++) {
         const struct chan_kind_info *info = chan_kind_info(t->column[i].kind);
 
-        rc = channel_insert(channel, t, &t->column[i], info->word, info->si_unit);
+        rc = channel_insert(channel, t, &t->column[i], info->word,
+                            t->unit[i] != NULL ? t->unit[i] : info->si_unit);
     }
     if (rc == SQLITE_OK && t->counts)
         rc = counts_insert(channel, t);
