@@ -18,11 +18,14 @@ extern const struct command cmd_article;
 extern const struct command cmd_runs;
 extern const struct command cmd_show;
 extern const struct command cmd_plot;
+extern const struct command cmd_analyze;
 extern const struct command cmd_diff;
 extern const struct command cmd_report;
 extern const struct command cmd_export;
+extern const struct command cmd_import;
 extern const struct command cmd_validate;
 extern const struct command cmd_procedure;
+extern const struct command cmd_model;
 
 const struct command *const commands[] = {
     &cmd_drivers,
@@ -42,10 +45,13 @@ const struct command *const commands[] = {
     &cmd_runs,
     &cmd_show,
     &cmd_plot,
+    &cmd_analyze,
     &cmd_diff,
     &cmd_report,
     &cmd_export,
+    &cmd_import,
     &cmd_validate,
     &cmd_procedure,
+    &cmd_model,
     NULL,
 };

@@ -212,6 +212,15 @@ run 3 article tests/broken/article-capacity-in-ma.yaml --check
 run 3 article articles/none.yaml --check
 end
 
+begin model
+run 0 model show models/leaf-cell.yaml
+run 3 model show nowhere.yaml
+run 2 model shaw models/leaf-cell.yaml
+run 2 model fit
+run 2 model fit cell
+run 2 model fit cell --cycle five --recording models/leaf-cell.yaml --recording models/leaf-cell.yaml
+end
+
 begin sim
 sim="sim benches/demo.yaml"
 with="--article ASSB-017 --no-store"
@@ -297,6 +306,7 @@ json 0 drivers --json
 json 0 units '150 psi' MPa --json
 json 0 get benches/demo.yaml --json
 json 0 article articles/ASSB-017.yaml --check --json
+json 0 model show models/leaf-cell.yaml --json
 json 0 check benches/demo.yaml assb/contact-retention.yaml --article ASSB-017 --json
 "$BENCHCTL" show 1 --lab "$lab" --csv --table cycler >"$work/out" || fail "show --csv"
 awk -F, 'NR == 1 {n = NF} NF != n {exit 1} END {exit NR < 10}' "$work/out" || fail "show --csv: a table of even rows"
