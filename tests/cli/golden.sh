@@ -216,6 +216,14 @@ with="--article ASSB-017 --no-store"
 }
 end
 
+begin emu
+run 2 emu benches/demo.yaml --fault 'smu lots'
+run 2 emu benches/demo.yaml --fault 'bus a closed'
+run 2 emu benches/demo.yaml --fault 'station A pressure 5 V at 1 s'
+run 2 emu benches/demo.yaml --fault 'station B emf 1 V'
+run 2 emu benches/demo.yaml --fault 'bus b hung at 5 A'
+end
+
 # ---- With a lab ----
 
 lab="$work/lab"
