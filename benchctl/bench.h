@@ -105,7 +105,7 @@ enum { INTERLOCK_POLL_MS = 200, WATCHDOG_PERIODS = 2 }; /* a relay drops after s
 
 struct world_station_conf {
     int32_t cell, errors;       /* enum bench_cell; 0 drawn, 1 none */
-    int32_t seed, cycle;
+    int32_t seed, cycle, parallel; /* parallel: lab cells side by side; 0: one */
     double resistance_ohm, drift;
     const char *recording;
     const struct conf_node *cell_node;
@@ -159,6 +159,9 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
 
 /* --speed: every time of the station that is real becomes run time. E_RANGE, with the instrument that is too slow to be polled so often. */
 int station_map_speed(struct station_map *m, double speed, struct diag *reterr) MUST_USE;
+
+/* The lab cell of a station's world. */
+void world_cell(const struct world_station_conf *w, struct assb_param *ret);
 
 /* How long an instrument on this line may be silent before it is called lost. */
 double bus_lost_after_s(const struct bench *b, uint8_t bus);

@@ -32,15 +32,30 @@ static void print_guards(const struct program *p, const struct check_report *c)
     }
 }
 
-static void print_interlocks(const struct loaded *l)
+/* From the onset to no current, where the station has a cycler. */
+static void print_trip(const struct program *p, double trip_s)
 {
     char buf[40];
+    printf("trip after at most %s", duration_text(trip_s, buf, sizeof buf));
+    if (p->role.mode != CHAN_NONE) {
+        printf("; no current after at most %s", duration_text(trip_s + p->station.safe_s, buf, sizeof buf));
+    }
+    printf("\n");
+}
+
+static void print_interlocks(const struct loaded *l, bool each)
+{
     const struct bench *b = &l->bench;
     for (int k = 0; k < b->n_interlocks; k++) {
         const struct bench_interlock *lock = &b->interlock[k];
-        if (interlock_counts(lock, l->station, l->article.voltage_v.hi)) {
-            printf("     interlock %s (%s.%s): trip after at most %s\n", lock->name, b->inst[lock->inst].name, b->inst[lock->inst].chans[lock->chan].name,
-                   duration_text(interlock_trip_s(b, lock), buf, sizeof buf));
+        if (!interlock_counts(lock, l->station, l->article.voltage_v.hi)) {
+            continue;
+        }
+        printf("     interlock %s (%s.%s): ", lock->name, b->inst[lock->inst].name, b->inst[lock->inst].chans[lock->chan].name);
+        print_trip(&l->program, interlock_trip_s(b, lock));
+        if (each) {
+            printf("     interlock %s, silent %-32s ", lock->name, b->inst[lock->inst].name);
+            print_trip(&l->program, interlock_stale_s(b, lock));
         }
     }
 }
@@ -128,7 +143,7 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
     }
     print_silence(p, c, guards);
     if (l->has_bench) {
-        print_interlocks(l);
+        print_interlocks(l, guards);
         print_deaths(l);
     }
     if (c->runtime_bounded) {
@@ -149,11 +164,24 @@ static void add_deaths(const struct loaded *l, json_t *o)
     for (int k = 0; k < l->bench.n_interlocks; k++) {
         const struct bench_interlock *lock = &l->bench.interlock[k];
         if (interlock_counts(lock, l->station, l->article.voltage_v.hi)) {
-            json_array_append_new(locks, json_pack("{s:s, s:f}", "interlock", lock->name, "trip_s", interlock_trip_s(&l->bench, lock)));
+            json_array_append_new(locks, json_pack("{s:s, s:f, s:f, s:f}", "interlock", lock->name, "trip_s", interlock_trip_s(&l->bench, lock), "stale_s",
+                                                   interlock_stale_s(&l->bench, lock), "safe_s", l->program.station.safe_s));
         }
     }
     json_object_set_new(o, "interlocks", locks);
     json_object_set_new(o, "deaths", deaths);
+}
+
+static void add_silence(const struct program *p, const struct check_report *c, json_t *o)
+{
+    json_t *silent = json_array();
+    for (uint16_t k = 0; k < p->station.n_groups; k++) {
+        const struct station_group *g = &p->station.group[k];
+        json_array_append_new(silent, json_pack("{s:s, s:f, s:f, s:o}", "instrument", g->inst, "pause_s", g->stale_s, "trip_s", silent_trip_s(g), "no_current_s",
+                                                c->silent_s[k] > 0.0 ? json_real(c->silent_s[k]) : json_null()));
+    }
+    json_object_set_new(o, "silent", silent);
+    json_object_set_new(o, "cut_s", isfinite(c->cut_s) ? json_real(c->cut_s) : json_null());
 }
 
 static void print_json(const struct loaded *l, const struct check_report *c)
@@ -175,6 +203,7 @@ static void print_json(const struct loaded *l, const struct check_report *c)
         json_array_append_new(guards, json_pack("{s:s, s:f}", "guard", program_text(&l->program, l->program.guards[g].text), "trip_s", c->trip_s[g]));
     }
     json_object_set_new(o, "trip", guards);
+    add_silence(&l->program, c, o);
     add_deaths(l, o);
     json_dumpf(o, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
     putchar('\n');

@@ -3,6 +3,7 @@
  * Owns the buses of one bench (lock LAB/BENCH.lock). The guardian is forked before any thread. SIGINT or SIGTERM: the safe sequence, then the end (exit 6).
  */
 #include "benchctl/tasks.h"
+#include "benchctl/control.h"
 #include "benchctl/readback.h"
 #include "benchctl/script.h"
 #include "benchctl/show_run.h"
@@ -28,6 +29,7 @@ static void on_signal(int number)
 static struct tasks tasks;
 static struct rig looking; /* for reading back before anything else */
 static struct live live;
+static struct control control;
 
 /* What an earlier controller left behind: told, the instruments read back, and nothing written before somebody has looked. */
 static int look_at_safed(const struct args *a, const struct uris *uris)
@@ -51,6 +53,17 @@ static int look_at_safed(const struct args *a, const struct uris *uris)
     return cli_error(a, EXIT_BENCH, "look at the bench, then `benchctl safe %s` (it does what is missing) and begin again", a->arg[0]);
 }
 
+/* A run without it is a run all the same. */
+static void open_control(const struct args *a)
+{
+    char path[300];
+    struct diag d;
+    diag_init(&d);
+    if (control_path(a->lab, tasks.task[0].loaded.bench.name, path, sizeof path) < 0 || control_open(&control, &live, path, &d) < 0) {
+        cli_findings(a, &d);
+    }
+}
+
 static int work(const struct args *a, struct watcher *w, const struct script *script, int lock_fd, const struct uris *uris)
 {
     struct diag d;
@@ -61,13 +74,16 @@ static int work(const struct args *a, struct watcher *w, const struct script *sc
     }
     struct session_options opt = {.script = script->item, .n_script = script->n, .answer = watcher_answer, .say = watcher_say, .after_commit = watcher_progress, .ctx = w,
                                   .live = &live, .uris = uris->uri, .speed = tasks.task[0].loaded.speed, .safed = safed, .lock_fd = lock_fd, .signalled = &signalled};
+    opt.control = &control;
     watcher_begin(w);
     int code = EXIT_BENCH;
     if (tasks_open(&tasks, &opt, &d) < 0) {
         cli_findings(a, &d);
     } else {
+        open_control(a);
         code = tasks_work(&tasks, a, w, "worked");
     }
+    control_close(&control);
     tasks_close(&tasks);
     live_close(&live); /* armed: the guardian works, and is waited for */
     return code;

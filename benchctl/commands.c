@@ -12,6 +12,11 @@ extern const struct command cmd_plan;
 extern const struct command cmd_sim;
 extern const struct command cmd_emu;
 extern const struct command cmd_run;
+extern const struct command cmd_pause;
+extern const struct command cmd_resume;
+extern const struct command cmd_skip;
+extern const struct command cmd_stop;
+extern const struct command cmd_abort;
 extern const struct command cmd_safe;
 extern const struct command cmd_set;
 extern const struct command cmd_article;
@@ -39,6 +44,11 @@ const struct command *const commands[] = {
     &cmd_sim,
     &cmd_emu,
     &cmd_run,
+    &cmd_pause,
+    &cmd_resume,
+    &cmd_skip,
+    &cmd_stop,
+    &cmd_abort,
     &cmd_safe,
     &cmd_set,
     &cmd_article,

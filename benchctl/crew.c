@@ -6,6 +6,7 @@
  *
  * Run files are closed when the last run has ended: hashing a long one takes longer than the guardian is patient.
  */
+#include "benchctl/control.h"
 #include "benchctl/session_priv.h"
 
 #include "base/str.h"
@@ -122,6 +123,9 @@ static int one_instant(struct session *lead, struct diag *reterr)
     ASSERT(t != NSEC_NEVER || lead->opt.live);
     rig_wait(lead->rig, t);
     int r = take_events(lead, reterr);
+    if (r == 0 && lead->opt.control) {
+        r = control_work(lead->opt.control, lead, reterr);
+    }
     for (unsigned k = 0; k < lead->n_crew && r == 0; k++) {
         r = session_instant(lead->crew[k], reterr);
     }

@@ -85,6 +85,15 @@ static void heard(void *ctx, unsigned line, nsec now, const uint8_t *p, size_t n
     fflush(w->trace);
 }
 
+void emu_watch_hand(const struct emu_watch *w, nsec now, const char *words)
+{
+    if (w->watch) {
+        put_time(w, w->watch, now);
+        fprintf(w->watch, " hand %s\n", words);
+        fflush(w->watch);
+    }
+}
+
 static int open_file(const char *path, FILE **ret, struct diag *reterr)
 {
     *ret = path ? fopen(path, "we") : NULL;

@@ -3,6 +3,8 @@
  *
  * --watch FILE, one line each time an output is switched, the current crosses 1 % of the largest since it was switched on, or that largest has grown tenfold:
  *     T INSTRUMENT on|off flows|still CURRENT_A VOLTAGE_V LOWEST_V HIGHEST_V MOST_A
+ * one when somebody has done something to the bench (emu_hands.h):
+ *     T hand WORDS
  * and one with `end` for each of them at the end (MOST_A: that largest current; the extremes are of the whole time). T is CLOCK_MONOTONIC in seconds, so that another process can compare it with its own deeds; current and
  * voltage are the world's at the article, not what an instrument says.
  * --trace FILE, one line for each piece of bytes that came in: T BUS BYTES, text with \xNN for what is none.
@@ -28,6 +30,8 @@ struct emu_watch {
 
 /* watch, trace: paths, NULL: none. Hooks itself into serve. */
 int emu_watch_open(struct emu_watch *w, struct rig *r, struct serve *serve, const char *watch, const char *trace, struct diag *reterr) MUST_USE;
+/* WORDS have been done. */
+void emu_watch_hand(const struct emu_watch *w, nsec now, const char *words);
 void emu_watch_close(struct emu_watch *w, nsec now);
 
 #endif

@@ -182,11 +182,16 @@ static int fx_safe(struct session *s, struct diag *reterr)
     s->s.walk_kind = WALK_SAFE;
     session_drop_held(s);
     safe_begin(&s->s.walk, s->rig, s->station, cause, false, !crew_others(s));
-    (void)safe_go(&s->s.walk, s->rig); /* the first action leaves now; the loop goes on */
+    bool done = safe_go(&s->s.walk, s->rig); /* the first action leaves now; the loop goes on */
     char story[MESSAGE_MAX];
     run_story(s->run, s->program, story, sizeof story);
     session_say(s, "trip", "safe sequence of station %s (%s): %s", s->bench->station[s->station].name, safe_cause_names[cause], story);
     store_flight(s);
+    if (done) { /* nothing could be asked of anybody: their lines are down */
+        struct event e = {.kind = EV_SAFE_DONE, .value = s->s.walk.failed == 0, .chan = CHAN_NONE};
+        session_unsafe(s);
+        session_queue(s, &e);
+    }
     return crew_tripped(s, cause, reterr);
 }
 

@@ -80,9 +80,24 @@ static void line_read(struct live_line *line)
         if (n == 0) {
             return;
         }
-        nsec now = live_now(l);
-        const struct bus_wiring *w = &l->rig->bus_wiring[line->bus];
-        bus_bytes(&l->rig->bus[line->bus], &l->rig->bus_wiring[line->bus], now - (nsec)(n - 1) * w->byte_ns, now, buf, (size_t)n);
+        /* Adapters and kernels hand over many bytes at once, and sooner than the line could have carried them: none of them began before the request. */
+        nsec now = live_now(l), first_at = now - (nsec)(n - 1) * l->rig->bus_wiring[line->bus].byte_ns;
+        first_at = first_at < line->sent_at ? line->sent_at : first_at;
+        bus_bytes(&l->rig->bus[line->bus], &l->rig->bus_wiring[line->bus], first_at, now, buf, (size_t)n);
+    }
+}
+
+/* What is there before a request goes out is no answer to it, whatever it looks like: the bus is told that it began earlier. */
+static void read_stale(struct live_line *line, nsec now)
+{
+    struct rig *r = line->live->rig;
+    uint8_t buf[1024];
+    int n = 1;
+    for (int k = 0; k < 16 && n > 0; k++) {
+        n = link_read(&line->link, buf, sizeof buf);
+        if (n > 0) {
+            bus_bytes(&r->bus[line->bus], &r->bus_wiring[line->bus], now - 1, now, buf, (size_t)n);
+        }
     }
 }
 
@@ -111,10 +126,11 @@ int live_send(void *link, nsec now, const uint8_t *p, size_t n)
 {
     struct live_line *line = link;
     struct live *l = line->live;
-    (void)now;
     if (!line->up) {
         return E_LOST;
     }
+    read_stale(line, now);
+    line->sent_at = live_now(l);
     guardian_busy(&l->guardian, line->bus, (nsec)n * l->rig->bus_wiring[line->bus].byte_ns);
     line->link.progress = guardian_flight(&l->guardian, line->bus, p, n);
     int r = link_send(&line->link, p, n);

@@ -25,6 +25,7 @@ struct live_line {
     struct modbus_lib *lib;
     char uri[200];
     struct link_conf conf;
+    nsec sent_at;       /* what is read later began later */
     nsec retry_at;      /* when a lost line is opened again; NSEC_NEVER: it is up */
     unsigned tries;
     uint64_t losses;

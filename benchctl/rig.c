@@ -212,7 +212,7 @@ static int open_world(struct rig *r, struct wired *ports, struct diag *reterr)
         }
         if (b->world[s].cell == CELL_ASSB) {
             struct assb_param p;
-            assb_param_default(&p);
+            world_cell(&b->world[s], &p);
             world_put_assb(w, ws, &p);
         } else if (b->world[s].cell == CELL_REPLAY) {
             world_put_replay(w, ws, &b->replay[s]);

@@ -96,7 +96,44 @@ static int contact_named(const struct bench *b, int inst, const char *chan, cons
     return 0;
 }
 
-static int one_fault(struct script *s, const struct bench *b, const char *words, struct diag *reterr)
+int script_times(const char *words, double unsaid_s, size_t *ret_n, double *ret_at_s, double *ret_for_s, struct diag *reterr)
+{
+    const char *at = strstr(words, " at "), *span = strstr(at ? at + 4 : words, " for ");
+    double at_s = unsaid_s, for_s = INFINITY;
+    int r = at || !isnan(unsaid_s) ? 0 : E_NOENT;
+    if (r == 0 && at) {
+        r = time_of(at + 4, span ? (size_t)(span - at - 4) : strlen(at + 4), &at_s, reterr);
+    }
+    if (r == 0 && span) {
+        r = time_of(span + 5, strlen(span + 5), &for_s, reterr);
+    }
+    if (r == 0) {
+        *ret_n = at ? (size_t)(at - words) : span ? (size_t)(span - words) : strlen(words);
+        *ret_at_s = at_s;
+        *ret_for_s = for_s;
+    }
+    return r;
+}
+
+/* How many replies it hits; more words than that are none of ours. */
+static int count_of(const char *at, const char *end, struct script_item *item)
+{
+    char word[40];
+    int64_t n;
+    while (at < end && *at == ' ') {
+        at++;
+    }
+    if (at == end) {
+        return 0;
+    }
+    if (!next_word(&at, word, sizeof word) || str_to_int(word, strlen(word), &n) < 0 || n < 1 || n > 1000000) {
+        return E_SYNTAX;
+    }
+    item->count = (uint32_t)n;
+    return 0;
+}
+
+int script_fault(struct script *s, const struct bench *b, const char *words, double unsaid_s, struct diag *reterr)
 {
     struct script_item item = {.kind = SCRIPT_LINE_FAULT, .on = true, .count = UINT32_MAX, .late_s = 0.0};
     const char *at = words;
@@ -123,32 +160,16 @@ static int one_fault(struct script *s, const struct bench *b, const char *words,
     /* Later than the driver waits, sooner than the bus forgets. */
     const struct driver *d = b->inst[inst].driver;
     item.late_s = item.what == LINE_SPLIT ? 0.02 : (d->timeout_ms + 0.5 * d->late_ms) / 1000.0;
-    while (at[0] == ' ' && at[1] == ' ') {
-        at++;
-    }
-    const char *found = strstr(at, " at ");
-    if (!found) {
+    size_t n;
+    double at_s, for_s;
+    int r = script_times(at, unsaid_s, &n, &at_s, &for_s, reterr);
+    if (r == E_NOENT || (r == 0 && count_of(at, at + n, &item) < 0)) {
         return bad_fault(words, reterr);
     }
-    if (found > at) {
-        const char *count = at;
-        int64_t n;
-        if (!next_word(&count, word, sizeof word) || str_to_int(word, strlen(word), &n) < 0 || n < 1 || n > 1000000) {
-            return bad_fault(words, reterr);
-        }
-        item.count = (uint32_t)n;
-    }
-    found += 4;
-    const char *span = strstr(found, " for ");
-    size_t n = span ? (size_t)(span - found) : strlen(found);
-    double from_s, for_s = INFINITY;
-    if (time_of(found, n, &from_s, reterr) < 0 || (span && time_of(span + 5, strlen(span + 5), &for_s, reterr) < 0)) {
-        return bad_fault(words, reterr);
-    }
-    item.at = nsec_from_s(from_s);
-    int r = add_item(s, &item, reterr);
-    if (r == 0 && span) {
-        item.at = nsec_from_s(from_s + for_s);
+    item.at = nsec_from_s(at_s);
+    r = r == 0 ? add_item(s, &item, reterr) : r;
+    if (r == 0 && isfinite(for_s)) {
+        item.at = nsec_from_s(at_s + for_s);
         item.on = item.kind == SCRIPT_HAND && !item.on;
         item.what = item.kind == SCRIPT_LINE_FAULT ? LINE_NONE : item.what;
         r = add_item(s, &item, reterr);
@@ -160,7 +181,7 @@ int script_faults(struct script *s, const struct bench *b, const char *const *wo
 {
     int r = 0;
     for (unsigned k = 0; k < n && r == 0; k++) {
-        r = one_fault(s, b, words[k], reterr);
+        r = script_fault(s, b, words[k], NAN, reterr);
     }
     return r;
 }

@@ -158,20 +158,22 @@ static int feed_inst(struct session *s, const struct rig_event *re, uint16_t kin
     return session_feed(s, &e, reterr);
 }
 
-/* A cycler that does not answer may go on sourcing: it is told blindly to switch off, which needs no answer. The run is paused by its missing values, or trips. */
+/* A cycler that does not answer may go on sourcing: it is told blindly to switch off, which needs no answer, and the run pauses: when it is back, its output may be off. */
 static int feed_lost(struct session *s, const struct rig_event *re, struct diag *reterr)
 {
-    int r = feed_inst(s, re, EV_INST_LOST, reterr);
     bool at_work = s->run->state == RUN_ARMED || s->run->state == RUN_RUNNING || s->run->state == RUN_PAUSED;
-    if (r != 0 || !at_work || re->inst != s->bench->station[s->station].cycler) {
-        return r;
-    }
+    bool told = at_work && re->inst == s->bench->station[s->station].cycler && rig_safe(s->rig, re->inst, SAFE_OUTPUT_OFF, session_token(s, SAFE_TOKEN)) == 0;
     int mode = inst_find_chan(&s->bench->inst[re->inst], "mode");
-    if (rig_safe(s->rig, re->inst, SAFE_OUTPUT_OFF, session_token(s, SAFE_TOKEN)) == 0 && mode >= 0) {
+    if (told && mode >= 0) {
         rig_note_asked(s->rig, re->inst, (uint16_t)mode, CYCLER_OFF);
+    }
+    struct rig_event lost = *re;
+    lost.value = told;
+    int r = feed_inst(s, &lost, EV_INST_LOST, reterr);
+    if (told) {
         session_say(s, "warn", "`%s` is told to switch off, heard or not", s->bench->inst[re->inst].name);
     }
-    return 0;
+    return r;
 }
 
 /* It answers again. When it does not hold what it held, it was not the line that was silent. */

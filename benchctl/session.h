@@ -30,6 +30,7 @@ struct script_item {
 };
 
 struct session;
+struct control;
 struct session_options {
     struct store *store;          /* NULL: nothing is written */
     uint64_t seed;                /* 0: of the bench file */
@@ -49,6 +50,7 @@ struct session_options {
     double speed;                 /* --speed; 0: 1 */
     const char *safed;            /* BENCH.safed for the guardian; NULL: no guardian (tests) */
     int lock_fd;
+    struct control *control;      /* words from other terminals; NULL: none */
     volatile int *signalled;      /* set by a signal: the operator wants to stop (1), at once (2) */
     nsec stop_at;                 /* 0: none; run time at which the session stops as if killed (tests) */
 };

@@ -196,9 +196,13 @@ static void cycler_bounds(const struct bench *b, int station, struct station_des
     d->rest_s = g->queue_s + deadline_of(i, bus) + 4.0 * one_s;
     /* called lost by the first exchange that fails after so long a silence */
     d->blind_s = asked_s + bus_lost_after_s(b, i->bus) + deadline_of(i, bus) + (double)i->driver->late_ms / 1000.0 + asked_s + d->safe_s;
-    /* trip of the missing value, the safe action given up, the relay no longer held */
-    bool cut = b->watchdog.there && b->n_stations == 1;
-    d->cut_s = cut ? g->trip_s + SAFE_ACTION_S + WATCHDOG_PERIODS * b->watchdog.period_s : (double)INFINITY;
+    /* trip of the missing value, the safe action given up, the relay no longer held; its last word may have waited for a poll and for the others on its line */
+    d->cut_s = (double)INFINITY;
+    if (b->watchdog.there && b->n_stations == 1) {
+        const struct bench_inst *w = &b->inst[b->watchdog.inst];
+        double word_s = queue_for(b, b->watchdog.inst) + deadline_of(w, &b->bus[w->bus]);
+        d->cut_s = g->trip_s + SAFE_ACTION_S + WATCHDOG_PERIODS * b->watchdog.period_s + word_s;
+    }
 }
 
 int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr)

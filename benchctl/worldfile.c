@@ -52,6 +52,12 @@ static const struct conf_key world_station_keys[] = {
      .max = 1000,
      .offset = CONF_OFFSET(world_station_conf, resistance_ohm),
      .help = "replay: series resistance taken out of the recording and put back"},
+    {.name = "parallel",
+     .type = CONF_INT,
+     .min = 1,
+     .max = 1000000,
+     .offset = CONF_OFFSET(world_station_conf, parallel),
+     .help = "assb-lab-cell: so many side by side, for instruments that do not see milliamperes"},
     {0},
 };
 static const struct schema world_station_schema = {.name = "world", .keys = world_station_keys};
@@ -103,6 +109,17 @@ static void load_replay(struct bench *b, int station, const struct conf_node *n,
         diag_at(reterr, r, value_pos(n, "recording"), "no cell can be made from %s", path);
     }
     heap_free(text);
+}
+
+void world_cell(const struct world_station_conf *w, struct assb_param *ret)
+{
+    double n = w->parallel > 1 ? (double)w->parallel : 1.0;
+
+    assb_param_default(ret);
+    ret->charge_per_y_c *= n;
+    ret->r_bulk_ohm /= n;
+    ret->r_contact_ohm /= n;
+    ret->r1_ohm /= n;
 }
 
 void world_read(struct bench *b, const struct conf_node *map, struct diag *reterr)

@@ -275,11 +275,14 @@ static void learn(const struct inst *inst, const struct found *f)
         s->have |= HAVE_VOLTAGE_LIMIT;
 }
 
+/* The current that is kept here is said only where none of the instrument's own flows. */
 static void emit_found(const struct smu_state *s, const struct found *f, struct outcome *out)
 {
+    bool flows = found_mode(f) == CYCLER_CURRENT;
+
     driver_emit(out, CH_VOLTAGE_SET, f->v, Q_OK);
     driver_emit(out, CH_CURRENT_LIMIT, f->ilim, Q_OK);
-    driver_emit(out, CH_CURRENT_SET, s->set[CH_CURRENT_SET], Q_OK);
+    driver_emit(out, CH_CURRENT_SET, flows ? f->i : s->set[CH_CURRENT_SET], Q_OK);
     driver_emit(out, CH_VOLTAGE_LIMIT, f->vlim, Q_OK);
     driver_emit(out, CH_MODE, found_mode(f), Q_OK);
 }

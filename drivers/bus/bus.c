@@ -144,9 +144,13 @@ bool queue_supersedes(const struct bus *b, const struct job *job)
 static void fail_queued(struct bus *b, struct bus_wiring *w, nsec now, int at,
                         enum xfer_outcome how, const char *text)
 {
+    struct bus_inst *in = &b->inst[b->job[at].inst];
     struct job job;
 
     queue_take(b, at, &job);
+    /* As for a job that fails under way: nobody else would ever ask again who it is. */
+    if (!in->identified && !inst_is_retried(in))
+        inst_schedule_retry(in, now);
     if (!job.internal)
         job_report(b, w, now, &job, BUS_JOB_FAILED, how, text);
 }

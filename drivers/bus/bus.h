@@ -148,7 +148,8 @@ struct bus_wiring {
     const char *line_end;
     nsec byte_ns;                                                 /* 0: not a serial line */
     nsec lost_after;                                              /* default 5 s */
-    int (*send)(void *link, nsec now, const uint8_t *, size_t n); /* 0, or E_LOST */
+    /* 0, or E_LOST. May hand over what came before it by bus_bytes(), first_at before now. */
+    int (*send)(void *link, nsec now, const uint8_t *, size_t n);
     void *link;
     void (*report)(void *owner, const struct bus_report *);
     void *owner;

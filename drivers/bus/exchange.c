@@ -246,6 +246,15 @@ static void failure_text(const struct bus *b, const struct bus_wiring *w, enum x
     ASSERT(rc == 0);
 }
 
+/* Who has to be asked who it is before anything else. Text carries no function and often no address:
+ * there a late reply may pass for a neighbour's too. */
+static void mark_resync(struct bus *b, const struct bus_wiring *w)
+{
+    bus_inst(b)->resync = 1;
+    for (int i = 0; i < b->n_insts && w->wire == WIRE_LINE; i++)
+        b->inst[i].resync = 1;
+}
+
 /* Silence or garbage instead of a reply. */
 static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum xfer_outcome how)
 {
@@ -263,7 +272,7 @@ static void exchange_failed(struct bus *b, struct bus_wiring *w, nsec now, enum 
     in->stats.resyncs++;
     if (in->failures < UINT8_MAX)
         in->failures++;
-    in->resync = 1;
+    mark_resync(b, w);
     b->doubt_until = later(b->doubt_until, now + bus_late(b, w));
     lost_now = !in->lost && now - in->asked_at >= w->lost_after;
     if (b->current.class == JOB_SAFE) {
@@ -397,6 +406,8 @@ static void reply_came(struct bus *b, struct bus_wiring *w, nsec now, bool refus
     count_reply(b, now, refused);
     rest_after(b, w, now, x);
     said_no = heed_notices(b, &o);
+    if (b->current.class == JOB_SAFE && now < b->doubt_until)
+        o.n_samples = 0; /* perhaps the answer to an earlier poll; the proof reads them anew */
     outcome_report(b, w, stamp, &o);
     if (b->current_is_set) /* the owner may have taken the link down */
         exchange_ended(b, w, now, refused, said_no);

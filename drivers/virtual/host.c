@@ -20,6 +20,9 @@ static const char *const fault_name[LINE_COUNT] = {
     [LINE_DUPLICATED] = "duplicated",
     [LINE_SPLIT] = "split",
     [LINE_WRONG_UNIT] = "wrong-unit",
+    [LINE_WRONG_FUNCTION] = "wrong-function",
+    [LINE_WRONG_LENGTH] = "wrong-length",
+    [LINE_CUT] = "cut",
     [LINE_NOISE] = "noise",
     [LINE_DOWN] = "down",
 };
@@ -116,6 +119,8 @@ void host_fault(struct host *h, const struct host_fault *fault)
     h->fault.emu = fault->emu;
     h->fault.left = fault->left;
     h->fault.late_by = fault->late_by;
+    h->fault.also = fault->also;
+    h->fault.salt = fault->salt;
 }
 
 /* ---- Replies on their way ---- */
@@ -158,9 +163,14 @@ static void put_piece(struct host *h, const struct host_wiring *w, nsec leave, c
 
 /* ---- Line faults ---- */
 
+static bool befalls(const struct host_fault *f, enum line_fault kind)
+{
+    return f->kind == kind || (f->also >> kind & 1U) != 0;
+}
+
 static uint32_t draw(const struct host *h, uint32_t below)
 {
-    uint64_t x = (h->hits + 1) * UINT64_C(0x9E3779B97F4A7C15);
+    uint64_t x = (h->hits + h->fault.salt + 1) * UINT64_C(0x9E3779B97F4A7C15);
 
     return (uint32_t)((x >> 33) % below);
 }
@@ -190,26 +200,74 @@ static void flip_bit(const struct host *h, uint8_t *p, size_t n)
     p[bit / 8] ^= (uint8_t)(1U << (text ? 7 : bit % 8));
 }
 
+static bool is_modbus_tcp(const struct host_wiring *w, int emu, const uint8_t *p, size_t n)
+{
+    return w->tcp && modbus_tcp_length(p, n) == (int)n && p[6] == w->param[emu].unit;
+}
+
+static bool is_modbus_rtu(const struct host_wiring *w, int emu, const uint8_t *p, size_t n)
+{
+    return !w->tcp && n <= MODBUS_ADU_MAX && p[0] == w->param[emu].unit && modbus_rtu_intact(p, n);
+}
+
+static void seal_rtu(uint8_t *p, size_t n)
+{
+    int rc = modbus_rtu_wrap(p, n - 2, p, n);
+
+    ASSERT(rc == (int)n);
+}
+
 /* A Modbus reply and an Alicat's line begin with the address, ESPEC's acknowledgement has it behind
  * "OK:". */
 static void other_unit(const struct host_wiring *w, int emu, uint8_t *p, size_t n)
 {
     uint16_t unit = w->param[emu].unit;
 
-    if (w->tcp && modbus_tcp_length(p, n) == (int)n && p[6] == unit) {
+    if (is_modbus_tcp(w, emu, p, n)) {
         p[6]++;
-    } else if (!w->tcp && n <= MODBUS_ADU_MAX && p[0] == unit && modbus_rtu_intact(p, n)) {
-        int rc;
-
+    } else if (is_modbus_rtu(w, emu, p, n)) {
         p[0]++;
-        rc = modbus_rtu_wrap(p, n - 2, p, n);
-        ASSERT(rc == (int)n);
+        seal_rtu(p, n);
     } else if (unit >= 'A' && unit <= 'Z' && p[0] == unit) {
         p[0] = (uint8_t)(unit == 'Z' ? 'A' : unit + 1);
     } else if (w->param[emu].addressed && n > 5 && memcmp(p, "OK:", 3) == 0 && p[3] >= '0' &&
                p[3] <= '9') {
         p[3] = (uint8_t)(p[3] == '9' ? '8' : p[3] + 1);
     }
+}
+
+/* Holding registers for input registers, inputs for coils, one register for many. */
+static void other_function(const struct host_wiring *w, int emu, uint8_t *p, size_t n)
+{
+    static const uint8_t other[24] = {0, 2, 1, 4, 3, 6, 5, [15] = 16, [16] = 15, [22] = 6, [23] = 3};
+    bool tcp = is_modbus_tcp(w, emu, p, n);
+    size_t at = tcp ? 7 : 1;
+
+    if ((!tcp && !is_modbus_rtu(w, emu, p, n)) || (p[at] & 0x7F) >= sizeof(other))
+        return;
+    p[at] = (uint8_t)((p[at] & 0x80) | other[p[at] & 0x7F]);
+    if (!tcp)
+        seal_rtu(p, n);
+}
+
+/* One byte of zero is put at the end of the message, and the counts go with it: that of a read as
+ * that of TCP's header. Returns the new length. */
+static uint16_t other_length(const struct host_wiring *w, int emu, uint8_t *p, uint16_t n)
+{
+    bool tcp = is_modbus_tcp(w, emu, p, n);
+    uint8_t *fn = p + (tcp ? 7 : 1);
+    bool counted = (*fn >= 1 && *fn <= 4) || *fn == 23;
+
+    if ((!tcp && !is_modbus_rtu(w, emu, p, n)) || n >= MODBUS_ADU_MAX || (counted && fn[1] == 255))
+        return n;
+    fn[1] = (uint8_t)(fn[1] + counted);
+    p[n - (tcp ? 0 : 2)] = 0;
+    n++;
+    if (tcp)
+        modbus_put_u16(p + 4, (uint16_t)(n - 6));
+    else
+        seal_rtu(p, n);
+    return n;
 }
 
 /* What a glitch on an idle-high line is read as: zeros first, then ones. */
@@ -222,39 +280,59 @@ static size_t make_noise(const struct host *h, uint8_t *ret_noise)
     return n;
 }
 
+/* What is wrong with the bytes themselves; n may become one more or any less. */
+static uint16_t spoil(const struct host *h, const struct host_wiring *w, int emu, uint8_t *p,
+                      uint16_t n)
+{
+    const struct host_fault *f = &h->fault;
+
+    if (befalls(f, LINE_WRONG_UNIT))
+        other_unit(w, emu, p, n);
+    if (befalls(f, LINE_WRONG_FUNCTION))
+        other_function(w, emu, p, n);
+    if (befalls(f, LINE_WRONG_LENGTH))
+        n = other_length(w, emu, p, n);
+    if (befalls(f, LINE_GARBLED))
+        flip_bit(h, p, n);
+    return befalls(f, LINE_CUT) ? (uint16_t)draw(h, n) : n;
+}
+
+/* The first part of a reply, in two where it is split. */
+static void send_first(struct host *h, const struct host_wiring *w, nsec at, const uint8_t *p,
+                       uint16_t n)
+{
+    uint16_t first = n;
+
+    if (befalls(&h->fault, LINE_SPLIT) && n >= 2)
+        first = (uint16_t)(1 + draw(h, n - 1U));
+    put_piece(h, w, at, p, first);
+    put_piece(h, w, h->line_free_at + h->fault.late_by, p + first, (size_t)(n - first));
+}
+
 /* out: the whole reply of one emulator, out->piece[0] its first part. */
 static void send_faulty(struct host *h, const struct host_wiring *w, int emu, struct emu_out *out)
 {
-    struct emu_piece *first = &out->piece[0];
-    uint8_t *p = out->bytes + first->start;
-    nsec late = h->fault.kind == LINE_LATE ? h->fault.late_by : 0;
-    uint8_t garbage[4];
-    uint16_t cut;
-    int i = 0;
+    const struct host_fault *f = &h->fault;
+    const struct emu_piece *first = &out->piece[0];
+    nsec late = befalls(f, LINE_LATE) ? f->late_by : 0;
+    bool cut = befalls(f, LINE_CUT), doubled = befalls(f, LINE_DUPLICATED);
+    uint8_t garbage[4], reply[EMU_OUT_BYTES_MAX + 1];
+    uint16_t n;
 
-    switch ((enum line_fault)h->fault.kind) {
-    case LINE_LOST:
-    case LINE_DOWN: return;
-    case LINE_GARBLED: flip_bit(h, p, first->n); break;
-    case LINE_WRONG_UNIT: other_unit(w, emu, p, first->n); break;
-    case LINE_NOISE: put_piece(h, w, first->at, garbage, make_noise(h, garbage)); break;
-    case LINE_SPLIT:
-        if (first->n < 2)
-            break;
-        cut = (uint16_t)(1 + draw(h, first->n - 1U));
-        put_piece(h, w, first->at, p, cut);
-        put_piece(h, w, h->line_free_at + h->fault.late_by, p + cut, (size_t)(first->n - cut));
-        i = 1;
-        break;
-    case LINE_NONE:
-    case LINE_LATE:
-    case LINE_DUPLICATED:
-    case LINE_COUNT: break;
-    }
-    for (; i < out->n_pieces; i++)
+    if (befalls(f, LINE_LOST) || f->kind == LINE_DOWN)
+        return;
+    memcpy(reply, out->bytes + first->start, first->n);
+    n = spoil(h, w, emu, reply, first->n);
+    if (befalls(f, LINE_NOISE))
+        put_piece(h, w, first->at + late, garbage, make_noise(h, garbage));
+    send_first(h, w, first->at + late, reply, n);
+    for (int i = 1; i < out->n_pieces && !cut; i++)
         put_piece(h, w, out->piece[i].at + late, out->bytes + out->piece[i].start, out->piece[i].n);
-    if (h->fault.kind == LINE_DUPLICATED)
-        put_piece(h, w, 0, out->bytes, out->n_bytes);
+    if (!doubled)
+        return;
+    put_piece(h, w, 0, reply, n);
+    for (int i = 1; i < out->n_pieces && !cut; i++)
+        put_piece(h, w, 0, out->bytes + out->piece[i].start, out->piece[i].n);
 }
 
 static void send_out(struct host *h, const struct host_wiring *w, int emu, struct emu_out *out)

@@ -25,8 +25,12 @@ enum line_fault {
     LINE_SPLIT,      /* in two pieces with a pause between */
     LINE_WRONG_UNIT, /* its address (Modbus unit, Alicat letter, ESPEC address echo) is a
                         neighbour's; where replies carry no address: nothing changes */
-    LINE_NOISE,      /* garbage bytes before it */
-    LINE_DOWN,       /* unplugged: both directions dead */
+    LINE_WRONG_FUNCTION, /* a Modbus reply answers another function; others: nothing changes */
+    LINE_WRONG_LENGTH,   /* a Modbus reply has one byte too many, and counts it; others: nothing
+                            changes */
+    LINE_CUT,            /* it breaks off: only its first bytes ever come */
+    LINE_NOISE,          /* garbage bytes before it */
+    LINE_DOWN,           /* unplugged: both directions dead */
     LINE_COUNT
 };
 const char *line_fault_name(enum line_fault f); /* "wrong-unit" */
@@ -36,6 +40,8 @@ struct host_fault {
     uint8_t emu;   /* index on this line, 255: all */
     uint32_t left; /* how many more replies it hits; UINT32_MAX: for ever */
     nsec late_by;  /* LINE_LATE, and the pause of LINE_SPLIT */
+    uint32_t also; /* bit set of further kinds that befall the same replies; not LINE_DOWN */
+    uint64_t salt; /* where bits flip and replies break is drawn from this and the count of hits */
 };
 
 struct host_piece {

@@ -50,6 +50,7 @@ static bool open_pty(struct serve_line *l)
     char name[64];
     struct termios raw;
 
+    fd_close(&l->keep_fd); /* of a line that was cut: its number is free now, and likely ours again */
     l->fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
     if (l->fd < 0 || grantpt(l->fd) != 0 || unlockpt(l->fd) != 0 ||
         ptsname_r(l->fd, name, sizeof name) != 0)
@@ -84,14 +85,20 @@ static bool open_tcp(struct serve_line *l)
     return str_fmt(l->uri, sizeof l->uri, "tcp:127.0.0.1:%u", l->port) == 0;
 }
 
-static void line_close(struct serve_line *l)
+/* A pty that is cut keeps its number: nobody else's line shall be found under its name. */
+static void line_cut(struct serve_line *l)
 {
     fd_close(&l->fd);
-    fd_close(&l->keep_fd);
     fd_close(&l->listen_fd);
     l->n_out = 0;
     l->is_open = false;
     host_forget(l->host);
+}
+
+static void line_close(struct serve_line *l)
+{
+    line_cut(l);
+    fd_close(&l->keep_fd);
 }
 
 /* The client of a TCP line is gone. */
@@ -171,7 +178,7 @@ static int first_due(const struct serve *s, nsec *ret_due)
     *ret_due = NSEC_NEVER;
     for (unsigned i = 0; i < s->n; i++) {
         const struct serve_line *l = &s->line[i];
-        nsec due = l->is_open ? host_due(l->host, l->wiring) : NSEC_NEVER;
+        nsec due = l->host ? host_due(l->host, l->wiring) : NSEC_NEVER;
 
         if (due < *ret_due) {
             *ret_due = due;
@@ -188,9 +195,14 @@ static nsec work_due(struct serve *s)
 
     for (;;) {
         int i = first_due(s, &due);
+        nsec hands = s->hands.due ? s->hands.due(s->hands.ctx) : NSEC_NEVER;
 
+        if (hands < due && hands <= now_of(s)) {
+            s->hands.work(s->hands.ctx, now_of(s));
+            continue;
+        }
         if (i < 0 || due > now_of(s))
-            return due;
+            return hands < due ? hands : due;
         host_work(s->line[i].host, s->line[i].wiring, due);
         if (s->worked)
             s->worked(s->ctx, due);
@@ -225,18 +237,21 @@ static void line_serve(struct serve *s, struct serve_line *l, int revents)
 
 static int wait_until(struct serve *s, nsec until, struct diag *reterr)
 {
-    struct pollfd fds[SERVE_LINES_MAX];
+    struct pollfd fds[SERVE_LINES_MAX + 1];
     nsec left = until - now_of(s), most = s->worked ? look_at_world : look_at_stop;
     struct timespec ts = {0};
 
     left = left < 0 ? 0 : left > most ? most : left;
     ts.tv_nsec = (long)left;
     poll_fill(s, fds);
-    if (ppoll(fds, s->n, &ts, NULL) < 0)
+    fds[s->n] = (struct pollfd){.fd = s->hands.due ? s->hands.fd : -1, .events = POLLIN};
+    if (ppoll(fds, s->n + 1, &ts, NULL) < 0)
         return errno == EINTR ? 0 : diag_add(reterr, E_IO, "waiting for the lines failed");
     for (unsigned i = 0; i < s->n; i++)
         if (fds[i].revents != 0)
             line_serve(s, &s->line[i], fds[i].revents);
+    if (fds[s->n].revents != 0)
+        s->hands.read(s->hands.ctx, now_of(s));
     return 0;
 }
 
@@ -266,7 +281,9 @@ int serve_open(struct serve *s, unsigned line, struct diag *reterr)
     ASSERT(line < SERVE_LINES_MAX && l->host && l->wiring && !l->is_open);
     if (line >= s->n)
         s->n = line + 1;
-    l->fd = l->keep_fd = l->listen_fd = -1;
+    l->fd = l->listen_fd = -1;
+    if (l->uri[0] == '\0') /* for the first time */
+        l->keep_fd = -1;
     l->wiring->deliver = line_deliver;
     l->wiring->owner = l;
     if (!(l->tcp ? open_tcp(l) : open_pty(l))) {
@@ -282,11 +299,19 @@ void serve_cut(struct serve *s, unsigned line)
 {
     ASSERT(line < s->n);
     if (s->line[line].is_open)
-        line_close(&s->line[line]);
+        line_cut(&s->line[line]);
+}
+
+void serve_hang_up(struct serve *s, unsigned line)
+{
+    ASSERT(line < s->n && s->line[line].tcp);
+    client_close(&s->line[line]);
 }
 
 void serve_close(struct serve *s)
 {
-    for (unsigned i = 0; i < s->n; i++)
-        serve_cut(s, i);
+    for (unsigned i = 0; i < s->n; i++) {
+        if (s->line[i].uri[0] != '\0')
+            line_close(&s->line[i]);
+    }
 }

@@ -31,11 +31,21 @@ struct serve_line {
     uint16_t port;    /* TCP; 0: the system chooses, and it is kept here */
     int fd;           /* pty master, or the accepted connection; -1 */
     int listen_fd;    /* TCP; -1 */
-    int keep_fd;      /* a slave descriptor kept open, so that a client may come and go; -1 */
+    int keep_fd;      /* a slave descriptor kept open, so that a client may come and go; -1; while
+                         the line is cut it keeps the pty's number from others */
     char uri[200];    /* what a controller opens: pty:/dev/pts/N, tcp:127.0.0.1:PORT */
     uint64_t dropped; /* bytes that nobody read */
     uint16_t n_out;
     uint8_t out[SERVE_OUT_MAX];
+};
+/* For those who act on the bench while it is served: called when their time has come, and when
+ * their descriptor can be read. */
+struct serve_hands {
+    int fd;                              /* -1: none */
+    nsec (*due)(void *ctx);              /* bench time; NULL: there are no hands */
+    void (*work)(void *ctx, nsec now);   /* after it due() is later than now */
+    void (*read)(void *ctx, nsec now);
+    void *ctx;
 };
 struct serve { /* zeroed by its owner, and it stays where it is */
     unsigned n;
@@ -47,6 +57,7 @@ struct serve { /* zeroed by its owner, and it stays where it is */
     void (*heard)(void *ctx, unsigned line, nsec now, const uint8_t *p, size_t n);
     void (*worked)(void *ctx, nsec now);
     void *ctx;
+    struct serve_hands hands;
 };
 
 /* Open a pty or a socket for the line; fills uri. */
@@ -55,8 +66,11 @@ int serve_open(struct serve *s, unsigned line, struct diag *reterr) MUST_USE;
  * come again. */
 int serve_work(struct serve *s, double for_s, struct diag *reterr) MUST_USE;
 /* The cable is pulled: a client sees a hang-up or the end of the connection, and nothing answers
- * any more. serve_open() plugs it in again (TCP: on the same port; a pty has a new name). */
+ * any more; the instruments live on. serve_open() plugs it in again (TCP: on the same port; a pty
+ * may have a new name). */
 void serve_cut(struct serve *s, unsigned line);
+/* The instrument closes the connection and waits for the next client. TCP only. */
+void serve_hang_up(struct serve *s, unsigned line);
 void serve_close(struct serve *s);
 
 #endif

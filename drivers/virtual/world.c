@@ -181,7 +181,10 @@ static void cell_put_back(struct world_station *st, const struct replay_table *t
 static struct box box_of(const struct world_station *st)
 {
     const struct port_drive *d = &st->source;
-    struct box b = {.v_min = d->v_min, .v_max = d->v_max, .i_min = d->i_min, .i_max = d->i_max};
+    struct box b = {.v_min = d->v_min,
+                    .v_max = d->v_max,
+                    .i_min = d->i_min + st->astray_a,
+                    .i_max = d->i_max + st->astray_a};
     if (st->open_sense == SENSE_DEAD && b.v_min < b.v_max) { /* never sees a limit */
         b.v_min = -COMPLIANCE_V;
         b.v_max = COMPLIANCE_V;
@@ -415,7 +418,21 @@ static void mishap_do(struct world *w, struct world_station *st)
         break;
     case MISHAP_SENSE: st->open_sense = (uint8_t)m.value; break;
     case MISHAP_LEAD: st->open_force = 1; break;
+    case MISHAP_CURRENT: st->astray_a = m.value; break;
+    case MISHAP_COUNT: break;
     }
+}
+
+void world_mend(struct world *w, int station)
+{
+    struct world_station *st = &w->station[station];
+
+    st->emf_v = st->astray_a = 0.0;
+    st->jammed = 0;
+    st->open_sense = SENSE_WIRED;
+    st->open_force = 0;
+    if (st->chamber != NO_CHAMBER)
+        w->chamber[st->chamber].jammed = 0;
 }
 
 /* The first mishap that is due up to `now`; NULL: none. */

@@ -36,6 +36,8 @@ enum world_mishap_kind {
     MISHAP_AIR,      /* the air of the station's chamber is value K, whatever it is set to */
     MISHAP_SENSE,    /* value (enum world_sense): the sense lead falls off */
     MISHAP_LEAD,     /* the current lead falls off */
+    MISHAP_CURRENT,  /* the source lets value A more flow than its limits say, while it is on */
+    MISHAP_COUNT
 };
 struct world_mishap {
     nsec at;
@@ -60,7 +62,7 @@ struct world_station {
     double force_offset_n;      /* what an unloaded load cell shows */
     uint8_t force_stuck;        /* the load cell does not move: it shows force_offset_n */
     struct world_mishap mishap;
-    double emf_v;               /* of a mishap that has happened */
+    double emf_v, astray_a;     /* of mishaps that have happened */
     uint8_t jammed;             /* the press stays where it is */
     double load_a;              /* for tests: load_until is the last instant known at which more than this flowed */
     nsec load_until;
@@ -137,6 +139,8 @@ double world_cell_v(struct world *w, int station);
 double world_probe(struct world *w, uint16_t port, nsec now);
 
 void world_advance(struct world *w, nsec now);
+/* Somebody has repaired what mishaps did to a station and its chamber; what they moved goes back by itself. */
+void world_mend(struct world *w, int station);
 /* The watchdog relay drops or picks up, at the world's present instant. */
 void world_watchdog(struct world *w, bool dropped);
 /* The emulators' door (signatures of emu_env). */

@@ -472,6 +472,8 @@ static void forget(struct run *r, const struct program *p)
         r->written[c] = (double)NAN;
         r->chan[c].value = (double)NAN;
     }
+    if (p->role.mode != CHAN_NONE)
+        r->setpoint[p->role.mode] = (double)NAN;
     r->count.valid = r->count.open = 0;
     r->count.open_at = r->count.close_at = r->count.edge_at = NSEC_NEVER;
     for (uint16_t w = 0; w < p->n_windows; w++)

@@ -22,11 +22,19 @@ static struct why why_guard(const struct program *p, enum cause cause, uint16_t 
     return why;
 }
 
-/* Nothing can be said of voltage and current while the output is open. */
+/* Nothing can be said of voltage and current while the output is open. A cycler that was lost and is
+ * back stands as it was set before: what it is set to will be said again, but its current flows. */
 static bool output_on(const struct run *r, const struct program *p)
 {
-    return p->role.mode == CHAN_NONE || mode_is(r, p, CYCLER_REST) ||
-           mode_is(r, p, CYCLER_VOLTAGE) || mode_is(r, p, CYCLER_CURRENT);
+    double mode;
+
+    if (p->role.mode == CHAN_NONE)
+        return true;
+    mode = r->written[p->role.mode];
+    if (isnan(mode) && r->state == RUN_RUNNING)
+        mode = r->setpoint[p->role.mode];
+    return fabs(mode - CYCLER_REST) < 0.5 || fabs(mode - CYCLER_VOLTAGE) < 0.5 ||
+           fabs(mode - CYCLER_CURRENT) < 0.5;
 }
 
 /* The first channel it reads that has no good value; CHAN_NONE: all have. */
@@ -224,11 +232,12 @@ bool guards_missing(const struct run *r, const struct program *p)
     return false;
 }
 
+/* A run that works has not paused yet, even where a sample of another group came at that instant. */
 static nsec missing_wake(const struct run *r, nsec since, struct limits limit)
 {
     nsec first = since + limit.pause + 1, second = since + limit.trip + 1;
 
-    return r->at < first ? first : second;
+    return r->at < first || r->state != RUN_PAUSED ? first : second;
 }
 
 nsec guards_wake(const struct run *r, const struct program *p)

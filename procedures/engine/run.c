@@ -461,7 +461,11 @@ static void deed_do(struct feed *f, enum deed deed, nsec was)
         break;
     case DEED_CONFIRMED: on_confirmed(f); break;
     case DEED_SET_BAD: set_bad(f); break;
-    case DEED_LOST: r->group_lost[e->code] = 1; break;
+    case DEED_LOST:
+        r->group_lost[e->code] = 1;
+        if (r->state == RUN_RUNNING && e->code == r->derived.cycler_group && e->value > 0.5)
+            run_pause(f, why_inst(f, CAUSE_INST_LOST)); /* whether it has heard, nobody knows */
+        break;
     case DEED_BACK:
         r->group_lost[e->code] = 0;
         run_forget_sets(f);

@@ -62,7 +62,7 @@ enum event_kind {
     EV_SET_MISMATCH,  /* chan, token, value: what it is instead */
     EV_SET_REFUSED,
     EV_SET_FAILED,    /* no answer */
-    EV_INST_LOST,     /* code: group; its channels go stale by their own limits */
+    EV_INST_LOST,     /* code: group; its channels go stale by their own limits. value 1: a cycler that was told blindly to switch off */
     EV_INST_BACK,     /* what its set channels stand at is not trusted any more */
     EV_INST_ALARM,    /* code: group, value: the instrument's code */
     EV_INST_LOCAL,

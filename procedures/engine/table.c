@@ -91,7 +91,8 @@ const struct transition run_table[RUN_STATE_COUNT][EV_KIND_COUNT] = {
         CELL(SET_MISMATCH, SET_BAD, "SAFING, fail"),
         CELL(SET_REFUSED, SET_BAD, "SAFING, fail"),
         CELL(SET_FAILED, SET_BAD, "SAFING, fail"),
-        CELL(INST_LOST, LOST, "marked; its values go stale"),
+        CELL(INST_LOST, LOST,
+             "marked; its values go stale; a cycler told blindly to switch off: PAUSED"),
         CELL(INST_BACK, BACK,
              "mark removed; what it was set to is said again when the run goes "
              "on"),

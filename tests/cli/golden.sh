@@ -241,6 +241,13 @@ with="--article ASSB-017 --no-store"
 }
 end
 
+begin emu
+run 2 emu benches/demo.yaml --fault 'smu lots'
+run 2 emu benches/demo.yaml --fault 'bus a closed'
+run 2 emu benches/demo.yaml --fault 'station A pressure 5 V at 1 s'
+run 2 emu benches/demo.yaml --fault 'station B emf 1 V'
+run 2 emu benches/demo.yaml --fault 'bus b hung at 5 A'
+
 # ---- Using ----
 
 head='Test Time / s,Voltage / V,Current / A,Unix Time / s,Cycle Count / 1,Step Record Index / 1,Charging Capacity / Ah,Discharging Capacity / Ah,Net Capacity / Ah'

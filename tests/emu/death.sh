@@ -45,10 +45,10 @@ run_begin() {
     guardian=${guardian%% *}
 }
 pause() { sleep "$(awk -v s="$1" 'BEGIN { srand(s); printf "%.3f", 0.6 * rand() }')"; }
-# seconds from $1 until the current was below 1 %; nothing if never. Waits most of 4 s.
+# seconds from $1 until the current was below 1 %; nothing if never. Waits most of 4 s. $2: when the death may have come at the earliest, where it was seen later than it came
 off_after() {
     for k in $(seq 80); do
-        after=$(awk -v t="$1" '$1 > t - 0.02 && $4 == "still" { printf "%.3f", ($1 > t) ? $1 - t : 0; exit }' "$work/watch")
+        after=$(awk -v t="$1" -v since="${2:-$1}" '$1 > since - 0.02 && $4 == "still" { printf "%.3f", ($1 > t) ? $1 - t : 0; exit }' "$work/watch")
         [ -n "$after" ] && echo "$after" && return
         sleep 0.05
     done
@@ -113,11 +113,11 @@ death() {
     run_begin "$1" || return
     pause "$seed"
     seed=$((seed + 1))
-    bound=1.0
+    bound=1.0 since=
     case $2 in
     killed) t=$(now) && kill -KILL $run ;;
     hangs) t=$(now) && kill -STOP $run ;;
-    out-of-memory) out_of_memory && t=$(now) || { wrong "no memory cgroup" && return; } ;;
+    out-of-memory) since=$(now) && out_of_memory && t=$(now) || { wrong "no memory cgroup" && return; } ;;
     guardian-first) kill -KILL "$guardian" && t=$(now) && kill -KILL $run && bound=1.6 ;;
     guardian-again)
         kill -KILL "$guardian"
@@ -128,7 +128,7 @@ death() {
         t=$(now) && kill -KILL $run
         ;;
     esac
-    judge "$2 ($1)" $bound "$(off_after "$t")"
+    judge "$2 ($1)" $bound "$(off_after "$t" $since)"
     wait $run 2>/dev/null
     run=0
     flock -w 10 "$lab/demo.lock" true # the guardian has said its last word

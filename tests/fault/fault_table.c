@@ -32,6 +32,10 @@ const struct fault_row fault_rows[] = {
     {"duplicated",                         LINE, LINE_DUPLICATED, 0, 0,       {ON,       ON,          ON,        ON,         ON}},
     {"split",                              LINE, LINE_SPLIT, 0, 0,            {ON,       ON,          ON,        ON,         ON}},
     {"wrong unit",                         LINE, LINE_WRONG_UNIT, 0, 0,       {FAIL(CAUSE_INST_LOST, "garbled reply", 2), ON_NOTE(3), STALE(0), STALE(0), LOCKED("watchdog output", 9)}},
+    {"wrong function",                     LINE, LINE_WRONG_FUNCTION, 0, 0,   {ON_NOTE(12), ON_NOTE(12), ON_NOTE(12), STALE(0), LOCKED("watchdog output", 9)}},
+    {"wrong length",                       LINE, LINE_WRONG_LENGTH, 0, 0,     {ON_NOTE(12), ON_NOTE(12), ON_NOTE(12), STALE(0), LOCKED("watchdog output", 9)}},
+    {"cut: one reply",                     LINE, LINE_CUT, 1, 0,              {ON,       ON,          ON,        ON,         LOCKED("watchdog output", 9)}},
+    {"cut",                                LINE, LINE_CUT, 0, 0,              {STALE(0), STALE(1),    STALE(0),  STALE(0),   LOCKED("watchdog output", 9)}},
     {"noise first",                        LINE, LINE_NOISE, 0, 0,            {ON,       ON,          ON,        ON,         ON}},
     {"down (unplugged)",                   LINE, LINE_DOWN, 0, 0,             {STALE(4), STALE(4),    STALE(0),  STALE(0),   LOCKED("watchdog output", 9)}},
     {"silent ignore",                      MIND, FAULT_SILENT_IGNORE, 0, 0,   {FAIL(CAUSE_SET_MISMATCH, "temperature_set", 0), FAIL(CAUSE_SET_MISMATCH, "mode", 0),
@@ -64,6 +68,7 @@ static const char *const notes[] = {
     "One missing reply keeps the box silent for 2 s (time-out, then the rest for a late one), and the watchdog relay is held for 1 s. A longer `period:` bears more; an E-stop does not wait.",
     "Every word to the box then takes a quarter of a second, and the relay needs one a second: it drops.",
     "A contact that is stuck looks like one that stays closed. The E-stop therefore cuts by itself; its contact only tells us.",
+    "Replies in text carry neither a function nor a count: nothing changes.",
 };
 
 /* ---- The page -------------------------------------------------------------------------------------------------------------------------------- */

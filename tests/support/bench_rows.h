@@ -1,5 +1,5 @@
 /* tests/support/bench_rows.h - channels of the generic drivers for the tests that run every driver:
- * the keys of a bench file stand in tests/wire/NAME.yaml. */
+ * the keys of a bench file stand in tests/wire/NAME.yaml, or in another folder that the test says. */
 #ifndef TESTS_SUPPORT_BENCH_ROWS_H
 #define TESTS_SUPPORT_BENCH_ROWS_H
 
@@ -10,8 +10,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* Loaded once for each driver and kept: instruments point into it. */
-static inline struct conf_doc *bench_rows_doc(const struct driver *d)
+/* Loaded once for each driver and kept: instruments point into it. One folder a process. */
+static inline struct conf_doc *bench_rows_in(const struct driver *d, const char *folder)
 {
     static struct conf_doc docs[4];
     static const struct driver *of[4];
@@ -24,8 +24,8 @@ static inline struct conf_doc *bench_rows_doc(const struct driver *d)
             return &docs[i];
         if (of[i] != NULL)
             continue;
-        ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/tests/wire/%s.yaml",
-                                 root != NULL ? root : ".", d->name),
+        ck_assert_int_eq(str_fmt(path, sizeof(path), "%s/%s/%s.yaml",
+                                 root != NULL ? root : ".", folder, d->name),
                          0);
         for (char *c = strrchr(path, '/'); *c != '\0'; c++) /* named as the driver's file */
             *c = *c == '-' ? '_' : *c;
@@ -38,6 +38,11 @@ static inline struct conf_doc *bench_rows_doc(const struct driver *d)
         return &docs[i];
     }
     ck_abort_msg("no room for the rows of %s", d->name);
+}
+
+static inline struct conf_doc *bench_rows_doc(const struct driver *d)
+{
+    return bench_rows_in(d, "tests/wire");
 }
 
 /* As a bench file does it: parameters, then channels. param is param_size bytes with the defaults.

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+char rig_story[64];
+
 static void hash_bytes(struct rig *r, const void *p, size_t n)
 {
     const uint8_t *b = p;
@@ -144,8 +146,11 @@ int rig_add(struct rig *r, const struct driver *driver, const struct emu *emu, u
         chans[inst->n_chans] = driver->chans[inst->n_chans];
         inst->n_chans++;
     }
-    if (driver->make_chans)
-        bench_rows_make(inst, param, bench_rows_doc(driver)->root, bench_rows_doc(driver));
+    if (driver->make_chans) {
+        struct conf_doc *doc = bench_rows_in(driver, r->rows ? r->rows : "tests/wire");
+
+        bench_rows_make(inst, param, doc->root, doc);
+    }
     if (driver->setup)
         RIG_CHECK(driver->setup(inst, NULL) == 0);
     i = bus_add(&r->bus, &r->bus_w, inst);

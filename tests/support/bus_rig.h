@@ -8,12 +8,14 @@
 
 #include <check.h>
 
-/* As ck_assert(), but costs nothing while it holds: Check's own writes a message each time. */
-#define RIG_CHECK(c)                                           \
-    do {                                                       \
-        if (!(c))                                              \
-            ck_abort_msg("%s:%d: %s", __FILE__, __LINE__, #c); \
+/* As ck_assert(), but costs nothing while it holds: Check's own writes a message each time. What is
+ * in rig_story goes with it: which of many, so that it can be played again. */
+#define RIG_CHECK(c)                                                        \
+    do {                                                                    \
+        if (!(c))                                                           \
+            ck_abort_msg("%s:%d: %s%s", __FILE__, __LINE__, #c, rig_story); \
     } while (0)
+extern char rig_story[64];
 
 enum {
     RIG_TOKENS_MAX = 4096,
@@ -58,6 +60,7 @@ struct rig {
     void (*on_send)(struct rig *, nsec now, const uint8_t *p, size_t n);
     void (*on_report)(struct rig *, const struct bus_report *);
     void *user;
+    const char *rows; /* folder with the channels of the generic drivers; NULL: tests/wire */
 };
 
 void rig_init(struct rig *r, nsec byte_ns);

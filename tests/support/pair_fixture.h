@@ -14,7 +14,9 @@
 extern struct world pair_world;
 extern unsigned n_not_ok; /* samples of another quality than Q_OK so far */
 
-const struct driver *pair_driver(int i); /* NULL: no more */
+#define PAIR_ROWS "tests/pairs"                 /* the channels of the generic drivers */
+const struct driver *pair_driver(int i);        /* NULL: no more */
+const void *pair_model(const struct driver *d); /* of its emulator, for emu_param */
 int n_drivers(void);
 
 /* A value for this channel that a bench could live with. */

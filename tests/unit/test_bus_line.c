@@ -45,6 +45,38 @@ START_TEST(doubled_split_and_noisy_replies_go_on)
 }
 END_TEST
 
+static void (*counted)(struct rig *, nsec now, const uint8_t *p, size_t n);
+
+/* The newest reply, whole, once more. */
+static void hand_over_old(struct rig *r, nsec now, const uint8_t *p, size_t n)
+{
+    const struct bus_frame *f, *last = NULL;
+
+    counted(r, now, p, n);
+    for (uint32_t i = 0; (f = bus_frame_at(&r->bus, i)) != NULL; i++) {
+        if (f->direction == '<')
+            last = f;
+    }
+    if (last)
+        bus_bytes(&r->bus, &r->bus_w, now - 1, now, last->bytes, last->n);
+}
+
+/* What had come before a request went out is handed over while it is sent: no answer to it, though
+ * it looks like one. judge_samples() sees each wrong attribution. */
+START_TEST(what_came_before_the_request_is_no_answer)
+{
+    struct rig *r = polling_rig(kind_of(_i));
+
+    counted = r->on_send;
+    r->on_send = hand_over_old;
+    rig_run(r, r->now + 30 * NSEC_S);
+    ck_assert_uint_ge(r->n_poll_done, 99);
+    ck_assert_uint_eq(r->n_poll_failed, 0);
+    ck_assert_uint_eq(r->bus.inst[0].stats.retries, 0);
+    ck_assert_uint_ge(r->bus.inst[0].stats.noise_bytes, 990);
+}
+END_TEST
+
 static void play_late(struct rig *r, nsec late, uint32_t left, bool with_set)
 {
     rig_run(r, r->now + 400 * NSEC_MS);
@@ -325,6 +357,7 @@ int main(void)
     tcase_set_timeout(c, 60);
     tcase_add_loop_test(c, one_lost_or_spoilt_reply_is_only_retried, 0, 3 * BOTH_KINDS);
     tcase_add_loop_test(c, doubled_split_and_noisy_replies_go_on, 0, 3 * BOTH_KINDS);
+    tcase_add_loop_test(c, what_came_before_the_request_is_no_answer, 0, BOTH_KINDS);
     tcase_add_loop_test(c, a_late_reply_is_never_taken_for_a_later_one, 0, 24);
     tcase_add_loop_test(c, a_late_reply_is_never_taken_for_a_neighbours, 0, BOTH_KINDS);
     tcase_add_loop_test(c, any_cut_of_a_reply_gives_the_same, 0, BOTH_KINDS);

@@ -118,7 +118,7 @@ END_TEST
 
 static int n_states(const struct chan *c)
 {
-    int n = 0;
+    int n = c->kind == KIND_SWITCH ? 2 : 0;
 
     while (c->states && c->states[n])
         n++;

@@ -132,6 +132,41 @@ START_TEST(test_stale)
 }
 END_TEST
 
+/* Something else comes in at that very instant, before the timer does: it pauses all the same. */
+START_TEST(test_stale_unnoticed)
+{
+    nsec t;
+
+    begin_charge();
+    t = bench.run.group_at[RIG_CHAMBER];
+    bench.silent[RIG_CHAMBER] = true;
+    rig_for(&bench, 3.9 - nsec_to_s(bench.at - t));
+    ck_assert_uint_eq(bench.run.state, RUN_RUNNING);
+    bench.at = t + nsec_from_s(4.001);
+    ck_assert(rig_event(&bench, EV_STORE_OK, 0, 0.0) == 0);
+    ck_assert(rig_until(&bench, RUN_PAUSED, 0.1));
+    ck_assert_uint_eq(bench.run.cause, CAUSE_GUARD_STALE);
+}
+END_TEST
+
+/* A cycler that was away for a moment goes on as it was set: its current is guarded at once. */
+START_TEST(test_back_is_guarded)
+{
+    uint64_t n;
+
+    begin_charge();
+    ck_assert(rig_event(&bench, EV_INST_LOST, RIG_CYCLER, 0.0) == 0);
+    ck_assert(rig_event(&bench, EV_INST_BACK, RIG_CYCLER, 0.0) == 0);
+    n = bench.run.guard_evaluations;
+    rig_for(&bench, 10.0);
+    ck_assert_uint_eq(bench.run.state, RUN_RUNNING);
+    ck_assert_uint_eq(bench.run.guard_evaluations - n, 30);
+    bench.q_c = -10.0; /* 2.72 V */
+    ck_assert(rig_until(&bench, RUN_SAFING, 2.5));
+    ends_as(VERDICT_TRIP, CAUSE_GUARD_LOW);
+}
+END_TEST
+
 START_TEST(test_stale_comes_back)
 {
     begin_charge();
@@ -298,6 +333,8 @@ int main(void)
     tcase_add_test(t, test_guard_where);
     tcase_add_test(t, test_output_off);
     tcase_add_test(t, test_stale);
+    tcase_add_test(t, test_stale_unnoticed);
+    tcase_add_test(t, test_back_is_guarded);
     tcase_add_test(t, test_stale_comes_back);
     tcase_add_test(t, test_invalid);
     tcase_add_test(t, test_stuck);

@@ -39,6 +39,13 @@ START_TEST(test_instruments)
     ck_assert(rig_event(&bench, EV_INST_LOCAL, RIG_CHAMBER, 0.0) == 0);
     ck_assert_uint_eq(bench.run.state, RUN_PAUSED);
     ck_assert_uint_eq(bench.run.cause, CAUSE_INST_LOCAL);
+
+    begin_charge();
+    ck_assert(rig_event(&bench, EV_INST_LOST, RIG_CYCLER, 0.0) == 0);
+    ck_assert_uint_eq(bench.run.state, RUN_RUNNING);
+    ck_assert(rig_event(&bench, EV_INST_LOST, RIG_CYCLER, 1.0) == 0); /* and was told to switch off */
+    ck_assert_uint_eq(bench.run.state, RUN_PAUSED);
+    ck_assert_uint_eq(bench.run.cause, CAUSE_INST_LOST);
 }
 END_TEST
 

@@ -392,6 +392,84 @@ START_TEST(test_time_is_kept)
 }
 END_TEST
 
+/* ---- Hands ---- */
+
+static struct {
+    nsec due;
+    int pipe[2];
+    unsigned works, reads;
+} hands;
+
+static nsec hands_due(void *ctx)
+{
+    (void)ctx;
+    return hands.due;
+}
+
+static void hands_work(void *ctx, nsec now)
+{
+    ck_assert_int_ge(now, hands.due);
+    hands.due = NSEC_NEVER;
+    hands.works++;
+    serve_hang_up(ctx, METER);
+}
+
+static void hands_read(void *ctx, nsec now)
+{
+    char byte;
+
+    (void)ctx;
+    (void)now;
+    ck_assert_int_eq(read(hands.pipe[0], &byte, 1), 1);
+    hands.reads++;
+}
+
+/* What is due comes at its time, what is said when it is said; a client that was hung up on may
+ * come again. A line that is cut goes on ticking, and its pty's number is nobody else's. */
+START_TEST(test_hands)
+{
+    char byte, name[sizeof(uri[0])];
+    int tcp;
+
+    build();
+    ck_assert_int_eq(serve_open(&serve, LOAD_CELL, NULL), 0);
+    ck_assert_int_eq(serve_open(&serve, METER, NULL), 0);
+    ck_assert_int_eq(serve_open(&serve, SPOUTER, NULL), 0);
+    memcpy(uri[METER], serve.line[METER].uri, sizeof(uri[METER]));
+    ck_assert_int_eq(pipe(hands.pipe), 0);
+    tcp = client_tcp(METER);
+    ck_assert_int_eq(serve_work(&serve, 0.02, NULL), 0);
+    ck_assert_int_ge(serve.line[METER].fd, 0);
+    hands.due = serve.line[METER].host->last_rx + 1; /* long ago: now */
+    serve.hands = (struct serve_hands){
+        .fd = hands.pipe[0], .due = hands_due, .work = hands_work, .read = hands_read, .ctx = &serve};
+    ck_assert_int_eq(write(hands.pipe[1], "x", 1), 1);
+    ck_assert_int_eq(serve_work(&serve, 0.02, NULL), 0);
+    ck_assert_uint_eq(hands.works, 1);
+    ck_assert_uint_eq(hands.reads, 1);
+    ck_assert_int_eq(serve.line[METER].fd, -1);
+    ck_assert_int_eq(read(tcp, &byte, 1), 0);
+    (void)close(tcp);
+    tcp = client_tcp(METER);
+    ck_assert_int_eq(serve_work(&serve, 0.02, NULL), 0);
+    ck_assert_int_ge(serve.line[METER].fd, 0);
+    (void)close(tcp);
+
+    memcpy(name, serve.line[LOAD_CELL].uri, sizeof(name));
+    serve_cut(&serve, LOAD_CELL);
+    serve_cut(&serve, SPOUTER);
+    ck_assert_int_eq(serve_open(&serve, SUPPLY, NULL), 0);
+    hosts[SPOUTER].tick_at[0] = 0;
+    ck_assert_int_eq(serve_work(&serve, 0.02, NULL), 0);
+    ck_assert_int_gt(hosts[SPOUTER].tick_at[0], 0);
+    ck_assert_int_eq(serve_open(&serve, SPOUTER, NULL), 0);
+    ck_assert_str_ne(serve.line[SPOUTER].uri, name);
+    serve_close(&serve);
+    (void)close(hands.pipe[0]);
+    (void)close(hands.pipe[1]);
+}
+END_TEST
+
 /* A port that is taken is an error with a story, not another port. */
 START_TEST(test_port_taken)
 {
@@ -425,6 +503,7 @@ int main(void)
     tcase_add_test(served, test_nobody_blocks);
     tcase_add_test(alone, test_time_is_kept);
     tcase_add_test(alone, test_port_taken);
+    tcase_add_test(alone, test_hands);
     suite_add_tcase(s, served);
     suite_add_tcase(s, alone);
     runner = srunner_create(s);

@@ -290,6 +290,36 @@ START_TEST(wrong_wires)
 }
 END_TEST
 
+static void mishap(double t_s, enum world_mishap_kind kind, double value)
+{
+    world.station[0].mishap =
+        (struct world_mishap){.at = at(t_s), .value = value, .kind = (uint8_t)kind};
+}
+
+/* What happens at its instant, and what is left when it has been mended. */
+START_TEST(mishaps_and_mending)
+{
+    voltage_source(&world, 0.0, 4.25, -1e-3, 1e-3);
+    mishap(1.0, MISHAP_CURRENT, 0.5e-3);
+    ck_assert_double_eq(sense(&world, source, 0.5).current_a, 1e-3);
+    NEAR(sense(&world, source, 1.0).current_a, 1.5e-3, 1e-15);
+    mishap(2.0, MISHAP_EMF, -1.0);
+    struct port_sense s = sense(&world, source, 2.0);
+    NEAR(s.current_a, 1.5e-3, 1e-15);
+    ck_assert_double_lt(s.voltage_v, fresh_ocv_v());
+    mishap(3.0, MISHAP_LEAD, 0.0);
+    ck_assert_double_eq(sense(&world, source, 3.0).current_a, 0.0);
+    mishap(4.0, MISHAP_AIR, 350.0);
+    NEAR(sense(&world, chamber, 4.0).value, 350.0, 1e-12);
+    NEAR(sense(&world, chamber, 100.0).value, 350.0, 1e-12);
+    world_mend(&world, 0);
+    s = sense(&world, source, 100.0);
+    ck_assert_double_eq(s.current_a, 1e-3);
+    ck_assert_double_gt(s.voltage_v, fresh_ocv_v());
+    ck_assert_double_lt(sense(&world, chamber, 200.0).value, 350.0);
+}
+END_TEST
+
 START_TEST(no_cell)
 {
     world_init(&world, 298.15);
@@ -512,6 +542,7 @@ int main(void)
     tcase_add_test(source_case, held_voltage_is_second_order);
     tcase_add_test(source_case, second_charge);
     tcase_add_test(source_case, wrong_wires);
+    tcase_add_test(source_case, mishaps_and_mending);
     tcase_add_test(source_case, no_cell);
     suite_add_tcase(s, source_case);
     TCase *around = tcase_create("press, air, world");
