@@ -20,6 +20,9 @@ enum {
     BENCH_RULES_MAX = 16,
     BENCH_ACTIONS_MAX = 12,
     BENCH_INTERLOCKS_MAX = 8,
+    STATION_CELLS_MAX = 16,     /* groups of a string that are measured by themselves; 16 channels are one scanner's */
+    STATION_PLACES_MAX = 8,     /* temperatures on the article */
+    STATION_SCANNERS_MAX = 4,   /* instruments that measure them */
 };
 
 enum { INST_NONE = 255 };
@@ -47,13 +50,22 @@ struct bench_inst {
     struct diag_pos pos;
 };
 
+/* One channel of an instrument, as `INSTRUMENT.CHANNEL` names it. */
+struct bench_chan {
+    uint8_t inst;
+    uint16_t chan;
+};
 struct bench_station {
     const char *name;
     uint8_t cycler, regulator, force, chamber; /* instruments, INST_NONE */
     bool chamber_shared;
     double cell_area_m2, piston_m;
+    uint8_t n_groups, n_places;
+    struct bench_chan group[STATION_CELLS_MAX], place[STATION_PLACES_MAX]; /* voltages of the string's groups; temperatures */
     struct diag_pos pos;
 };
+/* Does the station read anything of this instrument? */
+bool station_uses(const struct bench_station *s, uint8_t inst);
 
 /* ---- Safe sequences: per station and by cause, first match ------------------------------------------------------- */
 
@@ -109,8 +121,21 @@ struct world_station_conf {
     double resistance_ohm, drift;
     const char *recording;
     const struct conf_node *cell_node;
+    struct {                    /* CELL_STRING */
+        const char *model;
+        int32_t groups, parallel, module_groups;
+        double lead_ohm, soc;
+        const struct conf_node *spread, *differ;
+    } string;
 };
-enum bench_cell { CELL_NONE, CELL_ASSB, CELL_REPLAY };
+enum bench_cell { CELL_NONE, CELL_ASSB, CELL_REPLAY, CELL_STRING };
+
+/* A string of cells as it is when the bench begins. */
+struct bench_string {
+    struct cell_param cell;
+    struct world_string world;
+    struct cell_string_state begin;
+};
 
 struct bench {
     struct conf_doc doc;
@@ -133,6 +158,7 @@ struct bench {
     double ambient_k;
     double chamber_start_k;     /* NaN: ambient */
     struct replay_table replay[BENCH_STATIONS_MAX];
+    const struct bench_string *string[BENCH_STATIONS_MAX]; /* NULL: another cell */
 };
 
 /* Read, check, wire names to indices. Every finding is reported. */

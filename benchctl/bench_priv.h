@@ -9,6 +9,15 @@ extern const struct schema bench_schema, bus_schema, inst_schema, station_schema
 /* Index of the instrument, or a finding and -1. */
 int inst_named(const struct bench *b, const char *name, const struct diag_pos *pos, struct diag *reterr);
 
+/* scanfile.c: a channel of an instrument by its name, `daq.group_1`; and what a station measures of its article with channels of several instruments. */
+int chan_named(const struct bench *b, const struct conf_node *n, struct bench_chan *ret, struct diag *reterr);
+void scan_read(const struct bench *b, struct bench_station *s, const struct conf_node *groups, const struct conf_node *temperatures, struct diag *reterr);
+/* No channel is two things. */
+void scan_check(const struct bench *b, struct diag *reterr);
+
+/* stringfile.c: a string of cells. */
+void string_read(struct bench *b, int station, const struct conf_node *n, struct diag *reterr);
+
 /* safefile.c: safe sequences. */
 void safe_read(struct bench *b, const struct conf_node *map, struct diag *reterr);
 

@@ -63,12 +63,14 @@ const struct schema inst_schema = {.name = "instruments", .about = "A device on 
 
 struct station_conf {
     const char *cycler;
-    const struct conf_node *press, *chamber;
+    const struct conf_node *press, *chamber, *groups, *temperatures;
 };
 static const struct conf_key station_keys[] = {
     {.name = "cycler", .type = CONF_NAME, .offset = CONF_OFFSET(station_conf, cycler), .help = "instrument that carries the cell's current"},
     {.name = "press", .type = CONF_NODE, .offset = CONF_OFFSET(station_conf, press), .help = "{regulator, force, area, piston}"},
     {.name = "chamber", .type = CONF_NODE, .offset = CONF_OFFSET(station_conf, chamber), .help = "{of: instrument, shared: true}"},
+    {.name = "groups", .type = CONF_NODE, .offset = CONF_OFFSET(station_conf, groups), .help = "voltages of the groups of a string, in their order: [daq.group_1, ...]"},
+    {.name = "temperatures", .type = CONF_NODE, .offset = CONF_OFFSET(station_conf, temperatures), .help = "sensors on the article: [daq.temperature_1, ...]"},
     {0},
 };
 const struct schema station_schema = {.name = "stations", .about = "A place where an article sits and the roles it offers.", .keys = station_keys};
@@ -520,6 +522,7 @@ static void read_station(struct bench *b, const struct conf_node *n, struct diag
         s->chamber = role_inst(b, ch.of, "a chamber", chamber_needs, value_pos(c.chamber, "of"), reterr);
         s->chamber_shared = ch.shared;
     }
+    scan_read(b, s, c.groups, c.temperatures, reterr);
     if (!c.cycler && !c.press && !c.chamber) {
         diag_at(reterr, E_INVALID, &n->key_pos, "station `%s` offers nothing", n->key);
         diag_hint(reterr, "cycler, press or chamber");
@@ -585,6 +588,7 @@ static void read_top(struct bench *b, struct bench_top *t, struct diag *reterr)
         return;
     }
     check_stations(b, reterr);
+    scan_check(b, reterr);
     if (t->pause && conf_apply(t->pause, &pause_schema, &b->pause_max_s, &b->doc, reterr) < 0) {
         return;
     }

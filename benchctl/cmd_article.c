@@ -39,6 +39,7 @@ static void print_article(const struct article *a)
     line("capacity", value_text(a->capacity_c, DIMS_CHARGE, false, buf, sizeof buf));
     line("area", value_text(a->area_m2, DIMS_AREA, false, buf, sizeof buf));
     print_window("voltage", a->voltage_v, DIMS_VOLTAGE, false);
+    print_window("voltage of a group", a->group_voltage_v, DIMS_VOLTAGE, false);
     line("charge current up to", value_text(a->charge_current_a, DIMS_CURRENT, false, buf, sizeof buf));
     line("discharge current up to", value_text(a->discharge_current_a, DIMS_CURRENT, false, buf, sizeof buf));
     print_window("charge temperature", a->charge_temperature_k, DIMS_TEMPERATURE, true);

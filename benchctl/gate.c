@@ -258,6 +258,25 @@ static void fx_value(struct session *s, const struct effect *fx, const char *nam
     }
 }
 
+/* What a step ended by is a word: it stands in quotes where others have their unit. */
+static void fx_measure(struct session *s, const struct effect *fx)
+{
+    const struct program *p = s->program;
+    const struct expr *x = &p->exprs[p->measures[fx->code].expr];
+    char word[CHAN_NAME_MAX + 2];
+    if (p->code[x->start].op != INSN_CAUSE) {
+        fx_value(s, fx, program_text(p, fx->text), x->dims);
+        return;
+    }
+    const char *name = isfinite(fx->value) ? program_text(p, (text_id)fx->value) : "";
+    if (str_fmt(word, sizeof word, "\"%s\"", name) < 0) {
+        word[sizeof word - 2] = '"'; /* cut */
+    }
+    if (s->opt.store) {
+        stored(s, store_measure(s->opt.store, s->run->at, s->run->acts_done, s->run->cycle, program_text(p, fx->text), (double)NAN, word));
+    }
+}
+
 static void fx_text(struct session *s, const char *level, const char *text)
 {
     session_say(s, level, "%s", text);
@@ -371,7 +390,7 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
         case FX_STEP_BEGIN: fx_step_begin(s, fx); break;
         case FX_STEP_END: fx_step_end(s, fx); break;
         case FX_REGISTER: fx_value(s, fx, program_text(s->program, s->program->regs[fx->chan].name), s->program->regs[fx->chan].dims); break;
-        case FX_MEASURE: fx_value(s, fx, program_text(s->program, fx->text), s->program->exprs[s->program->measures[fx->code].expr].dims); break;
+        case FX_MEASURE: fx_measure(s, fx); break;
         case FX_NOTE: {
             char text[MESSAGE_MAX];
             run_format(s->program, fx->code, fx->v, text, sizeof text);

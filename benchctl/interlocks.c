@@ -54,47 +54,23 @@ static const struct schema watchdog_schema = {.name = "watchdog", .about = "An o
 /* "dio.1" -> instrument and switch. */
 static int switch_named(const struct bench *b, const struct conf_node *n, uint8_t *ret_inst, uint16_t *ret_chan, struct diag *reterr)
 {
-    char name[64];
-    const char *dot = strrchr(n->text, '.');
-    size_t len = dot ? (size_t)(dot - n->text) : 0;
-    if (len == 0 || len >= sizeof name) {
-        diag_at(reterr, E_SYNTAX, &n->pos, "`%s` is not a channel of an instrument", n->text);
-        diag_hint(reterr, "INSTRUMENT.CHANNEL, as in dio.1");
-        return E_SYNTAX;
+    struct bench_chan c;
+    int r = chan_named(b, n, &c, reterr);
+    if (r < 0) {
+        return r;
     }
-    memcpy(name, n->text, len);
-    name[len] = '\0';
-    int i = inst_named(b, name, &n->pos, reterr);
-    if (i < 0) {
-        return E_NOENT;
-    }
-    const struct bench_inst *in = &b->inst[i];
-    int c = inst_find_chan(in, dot + 1);
-    if (c < 0) {
-        const char *names[CHANNELS_MAX + 1] = {0};
-        for (int k = 0; k < in->inst.n_chans; k++) {
-            names[k] = in->chans[k].name;
-        }
-        diag_at(reterr, E_NOENT, &n->pos, "`%s` has no channel `%s`", name, dot + 1);
-        const char *near = str_nearest(dot + 1, names);
-        if (near) {
-            diag_hint(reterr, "did you mean %s.%s?", name, near);
-        }
-        return E_NOENT;
-    }
-    if (in->chans[c].kind != KIND_SWITCH) {
+    if (b->inst[c.inst].chans[c.chan].kind != KIND_SWITCH) {
         return diag_at(reterr, E_INVALID, &n->pos, "`%s` is no switch, which is on or off", n->text);
     }
-    *ret_inst = (uint8_t)i;
-    *ret_chan = (uint16_t)c;
+    *ret_inst = c.inst;
+    *ret_chan = c.chan;
     return 0;
 }
 
 static bool serves(const struct bench *b, uint8_t inst)
 {
     for (int s = 0; s < b->n_stations; s++) {
-        const struct bench_station *st = &b->station[s];
-        if (st->cycler == inst || st->regulator == inst || st->force == inst || st->chamber == inst) {
+        if (station_uses(&b->station[s], inst)) {
             return true;
         }
     }

@@ -1,5 +1,5 @@
 /* benchctl/rig.c - lines, instruments, emulators and world, worked in virtual time. */
-#include "benchctl/rig.h"
+#include "benchctl/rig_priv.h"
 
 #include "base/str.h"
 
@@ -169,70 +169,6 @@ static void line_deliver(void *owner, nsec first_at, nsec at, const uint8_t *p, 
 
 /* ---- Opening ------------------------------------------------------------------------------------------------------------------ */
 
-/* Which ports of the world an instrument is wired to. */
-struct wired {
-    uint16_t n, port[EMU_PORTS_MAX];
-};
-
-static void wire(struct rig *r, struct wired *w, enum port_kind kind, int of)
-{
-    int port = world_add_port(r->world, kind, of);
-    ASSERT(port >= 0); /* a bench has fewer than the world */
-    w->port[w->n++] = (uint16_t)port;
-}
-
-static int open_world(struct rig *r, struct wired *ports, struct diag *reterr)
-{
-    const struct bench *b = r->bench;
-    struct world *w = r->world;
-    world_init(w, b->ambient_k);
-    int chamber_of[BENCH_INSTS_MAX];
-    for (int i = 0; i < b->n_insts; i++) {
-        chamber_of[i] = -1;
-    }
-    for (int s = 0; s < b->n_stations; s++) {
-        const struct bench_station *st = &b->station[s];
-        if (st->chamber != INST_NONE && chamber_of[st->chamber] < 0) {
-            struct chamber_param p;
-            chamber_param_default(&p);
-            chamber_of[st->chamber] = world_add_chamber(w, &p, isnan(b->chamber_start_k) ? b->ambient_k : b->chamber_start_k);
-        }
-        int ws = world_add_station(w, st->chamber != INST_NONE ? chamber_of[st->chamber] : -1);
-        if (ws < 0) {
-            return diag_add(reterr, E_FULL, "the world has no room for station `%s`", st->name);
-        }
-        if (st->regulator != INST_NONE) {
-            struct press_param p;
-            press_param_default(&p);
-            p.piston_m = st->piston_m;
-            p.cell_area_m2 = st->cell_area_m2;
-            world_put_press(w, ws, &p);
-            wire(r, &ports[st->regulator], PORT_PRESSURE, ws);
-            wire(r, &ports[st->force], PORT_FORCE, ws);
-        }
-        if (b->world[s].cell == CELL_ASSB) {
-            struct assb_param p;
-            world_cell(&b->world[s], &p);
-            world_put_assb(w, ws, &p);
-        } else if (b->world[s].cell == CELL_REPLAY) {
-            world_put_replay(w, ws, &b->replay[s]);
-        }
-        w->drift = b->world[s].drift;
-        if (st->cycler != INST_NONE) {
-            wire(r, &ports[st->cycler], PORT_SOURCE, ws);
-        }
-    }
-    for (int i = 0; i < b->n_insts; i++) {
-        if (chamber_of[i] >= 0) {
-            wire(r, &ports[i], PORT_CHAMBER, chamber_of[i]);
-        }
-    }
-    if (b->watchdog.there) {
-        wire(r, &ports[b->watchdog.inst], PORT_RELAY, 0);
-    }
-    return 0;
-}
-
 static bool ideal_errors(const struct bench *b)
 {
     for (int s = 0; s < b->n_stations; s++) {
@@ -284,6 +220,11 @@ static int open_emu(struct rig *r, int i, const struct wired *ports, uint64_t se
             return e;
         }
         p.model = &r->box[i].model;
+    } else {
+        int e = twin_model(b, i, r->world, &r->twin[i], &p.model, reterr);
+        if (e < 0) {
+            return e;
+        }
     }
     int slot = host_add(&r->host[in->bus], &r->host_wiring[in->bus], in->emu, &p, r->world, seed * 64 + (uint64_t)i, 0, reterr);
     return slot < 0 ? slot : 0;
@@ -358,7 +299,7 @@ static int open_virtual(struct rig *r, uint64_t seed, struct diag *reterr)
         host_init(&r->host[k], &r->host_wiring[k], bb->baud ? 10 * NSEC_S / bb->baud : 0);
     }
     struct wired ports[BENCH_INSTS_MAX] = {{0}};
-    int e = open_world(r, ports, reterr);
+    int e = rig_open_world(r, ports, reterr);
     for (int i = 0; i < b->n_insts && e == 0; i++) {
         e = open_emu(r, i, &ports[i], seed, reterr);
     }
@@ -460,16 +401,6 @@ void rig_snap(struct rig *r, struct snap *snap)
     if (r->host) { /* real lines and a real world are not ours to put back */
         snap_add(snap, r->host, r->bench->n_buses * sizeof *r->host);
         snap_add(snap, r->world, sizeof *r->world);
-    }
-}
-
-void rig_restored(struct rig *r)
-{
-    if (!r->world) {
-        return;
-    }
-    for (int s = 0; s < r->bench->n_stations && s < WORLD_STATIONS_MAX; s++) {
-        r->world->replay_table[s] = r->bench->world[s].cell == CELL_REPLAY ? &r->bench->replay[s] : NULL;
     }
 }
 

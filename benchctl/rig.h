@@ -10,6 +10,7 @@
 #include "benchctl/bench.h"
 #include "benchctl/box.h"
 #include "benchctl/live.h"
+#include "benchctl/twin.h"
 
 enum { RIG_RING = 256 };
 
@@ -80,6 +81,7 @@ struct rig {
         uint8_t inst[BUS_INSTS_MAX]; /* slot -> instrument of the bench */
     } line[BENCH_BUSES_MAX];
     struct box box[BENCH_INSTS_MAX]; /* of virtual boxes; constant */
+    struct twin twin[BENCH_INSTS_MAX]; /* of virtual scanners and supplies; constant */
     struct live *live;          /* real lines; NULL: a virtual bench in memory */
     double speed;               /* --speed: run seconds per second; poll periods are divided by it */
 };

@@ -7,6 +7,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* cell.voltage is voltage_v; group.voltage.3 is voltage_3_v. */
+static void name_column(const struct station_chan *c, char buf[CHAN_NAME_MAX])
+{
+    const char *from = c->name, *dot;
+    while ((dot = strchr(from, '.')) != NULL && strspn(dot + 1, "0123456789") != strlen(dot + 1)) {
+        from = dot + 1;
+    }
+    int r = str_fmt(buf, CHAN_NAME_MAX, "%s_%s", from, chan_kind_info(c->kind)->suffix);
+    ASSERT(r == 0);
+    for (char *p = buf; *p; p++) {
+        *p = *p == '.' ? '_' : *p;
+    }
+}
+
 static void fill_tables(struct session *s)
 {
     const struct station_desc *d = &s->map->desc;
@@ -17,9 +31,7 @@ static void fill_tables(struct session *s)
         *t = (struct store_table){.name = grp->name, .instrument = inst->name, .driver = inst->driver->name, .identity = "", .n = grp->n};
         for (uint8_t k = 0; k < grp->n; k++) {
             const struct station_chan *c = &d->chan[grp->chan[k]];
-            const char *dot = strrchr(c->name, '.');
-            int r = str_fmt(s->columns[g][k], CHAN_NAME_MAX, "%s_%s", dot ? dot + 1 : c->name, chan_kind_info(c->kind)->suffix);
-            ASSERT(r == 0);
+            name_column(c, s->columns[g][k]);
             t->column[k] = (struct store_column){.name = s->columns[g][k], .channel = c->name, .kind = c->kind, .accuracy_reading = c->accuracy_reading,
                                                  .accuracy_offset = c->accuracy_offset, .resolution = c->resolution};
             t->counts = t->counts || c->kind == KIND_CURRENT_A;

@@ -1,7 +1,7 @@
 /* benchctl/stations.c - a station of the bench file as the engine sees it: channels by name, with scales.
  *
  * Stack pressure is force / cell area when it is read, and gauge pressure * piston area / cell area when it is set: both are press.* for the procedure. The
- * chamber's air stands for cell.temperature until an instrument measures the cell.
+ * chamber's air stands for cell.temperature until an instrument measures the cell. Group voltages and temperatures may come from several scanners.
  */
 #include "benchctl/bench.h"
 #include "benchctl/safe.h"
@@ -182,6 +182,31 @@ static void add_chamber(struct builder *bl, const struct bench_station *s)
     add_chan(bl, "chamber.limit_low", s->chamber, "limit_low", 1.0, KIND_TEMPERATURE_K, -1);
 }
 
+/* Each scanner has a table of its own in the run file: daq, daq_2 ... */
+static uint8_t scan_group(struct builder *bl, uint8_t inst)
+{
+    char table[CHAN_NAME_MAX];
+    unsigned n = 1;
+    for (uint16_t g = 0; g < bl->map->desc.n_groups; g++) {
+        n += str_starts(bl->map->desc.group[g].name, "daq");
+    }
+    int r = n > 1 ? str_fmt(table, sizeof table, "daq_%u", n) : str_fmt(table, sizeof table, "daq");
+    ASSERT(r == 0);
+    return group_of(bl, inst, table);
+}
+
+/* Groups and places: an array, or where it is none the channel itself. */
+static void add_scan(struct builder *bl, const struct bench_chan *list, uint8_t n, const char *path, enum chan_kind kind, bool array)
+{
+    for (uint8_t k = 0; k < n; k++) {
+        const struct bench_inst *in = &bl->bench->inst[list[k].inst];
+        char name[CHAN_NAME_MAX];
+        int r = array ? str_fmt(name, sizeof name, "%s.%d", path, k + 1) : str_fmt(name, sizeof name, "%s", path);
+        ASSERT(r == 0);
+        add_chan(bl, name, list[k].inst, in->chans[list[k].chan].name, 1.0, kind, scan_group(bl, list[k].inst));
+    }
+}
+
 /* How long it takes until the output of the cycler is off or at rest. Off is the second request of a plan at the latest (off-state, then off); to rest a plan of a limit may
  * go before. A safe job waits no longer than SAFE_WAIT_S for the line; a set waits for its turn, and for the poll under way. */
 static void cycler_bounds(const struct bench *b, int station, struct station_desc *d)
@@ -224,6 +249,8 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
     if (s->chamber != INST_NONE) {
         add_chamber(&bl, s);
     }
+    add_scan(&bl, s->group, s->n_groups, "group.voltage", KIND_VOLTAGE_V, true);
+    add_scan(&bl, s->place, s->n_places, "cell.temperature", KIND_TEMPERATURE_K, s->n_places > 1);
     return 0;
 }
 

@@ -159,8 +159,14 @@ const char *story_value_text(double value, const char *unit, char *buf, size_t s
     double scale = 1.0, offset = 0.0;
     struct dims d = DIMS_NONE;
     char number[48];
+    size_t n = strlen(unit);
     int rc;
 
+    if (n >= 2 && unit[0] == '"' && unit[n - 1] == '"') { /* a word */
+        rc = str_fmt(buf, size, "%.*s", (int)(n - 2), unit + 1);
+        (void)rc;
+        return buf;
+    }
     if (unit[0] && unit_parse(unit, strlen(unit), &scale, &offset, &d) < 0) {
         str_from_double(value, number, sizeof(number));
         rc = str_fmt(buf, size, "%s %s", number, unit);

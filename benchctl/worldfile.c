@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const cell_names[] = {"none", "assb-lab-cell", "replay", NULL};
+static const char *const cell_names[] = {"none", "assb-lab-cell", "replay", "string", NULL};
 static const char *const error_names[] = {"drawn", "none", NULL};
 static const struct conf_key world_station_keys[] = {
     {.name = "cell",
@@ -16,7 +16,7 @@ static const struct conf_key world_station_keys[] = {
      .required = true,
      .choices = cell_names,
      .offset = CONF_OFFSET(world_station_conf, cell),
-     .help = "assb-lab-cell, replay or none"},
+     .help = "assb-lab-cell, replay, string or none"},
     {.name = "seed",
      .type = CONF_INT,
      .min = 0,
@@ -52,12 +52,51 @@ static const struct conf_key world_station_keys[] = {
      .max = 1000,
      .offset = CONF_OFFSET(world_station_conf, resistance_ohm),
      .help = "replay: series resistance taken out of the recording and put back"},
+    {.name = "model",
+     .type = CONF_TEXT,
+     .offset = CONF_OFFSET(world_station_conf, string.model),
+     .help = "string: parameter file of its cells"},
+    {.name = "groups",
+     .type = CONF_INT,
+     .min = 1,
+     .max = CELL_STRING_GROUPS_MAX,
+     .offset = CONF_OFFSET(world_station_conf, string.groups),
+     .help = "string: groups in series; 1 if absent"},
     {.name = "parallel",
      .type = CONF_INT,
      .min = 1,
      .max = 1000000,
      .offset = CONF_OFFSET(world_station_conf, parallel),
-     .help = "assb-lab-cell: so many side by side, for instruments that do not see milliamperes"},
+     .help = "cells of a group of a string; of an assb-lab-cell so many side by side, for instruments that do not see milliamperes; 1 if absent"},
+    {.name = "module",
+     .type = CONF_INT,
+     .min = 1,
+     .max = CELL_STRING_GROUPS_MAX,
+     .offset = CONF_OFFSET(world_station_conf, string.module_groups),
+     .help = "string: groups of a module, which has one temperature; all if absent"},
+    {.name = "leads",
+     .type = CONF_QTY,
+     .dims = DIM_RESISTANCE,
+     .min = 0,
+     .max = 10,
+     .offset = CONF_OFFSET(world_station_conf, string.lead_ohm),
+     .help = "string: of bars and leads between the groups, in all"},
+    {.name = "charge",
+     .type = CONF_QTY,
+     .dims = DIM_NONE,
+     .min = 0,
+     .max = 1,
+     .offset = CONF_OFFSET(world_station_conf, string.soc),
+     .help = "string: state of charge at the beginning; 50 % if absent"},
+    {.name = "spread",
+     .type = CONF_NODE,
+     .offset = CONF_OFFSET(world_station_conf, string.spread),
+     .help = "string: {capacity, resistance}: deviations from cell to cell, drawn by the seed"},
+    {.name = "differ",
+     .type = CONF_NODE,
+     .offset = CONF_OFFSET(world_station_conf, string.differ),
+     .help =
+         "string: [{group, capacity, resistance, charge}]: groups that are not like the others"},
     {0},
 };
 static const struct schema world_station_schema = {.name = "world", .keys = world_station_keys};
@@ -122,6 +161,25 @@ void world_cell(const struct world_station_conf *w, struct assb_param *ret)
     ret->r1_ohm /= n;
 }
 
+static void read_station(struct bench *b, int station, const struct conf_node *n,
+                         struct diag *reterr)
+{
+    struct world_station_conf *w = &b->world[station];
+
+    w->cell_node = n;
+    w->string.groups = 1;
+    w->string.soc = 0.5;
+    if (conf_apply(n, &world_station_schema, w, &b->doc, reterr) < 0) {
+        return;
+    }
+    if (w->cell == CELL_REPLAY) {
+        load_replay(b, station, n, reterr);
+    } else if (w->cell == CELL_STRING) {
+        w->string.parallel = w->parallel > 1 ? w->parallel : 1;
+        string_read(b, station, n, reterr);
+    }
+}
+
 void world_read(struct bench *b, const struct conf_node *map, struct diag *reterr)
 {
     b->has_world = true;
@@ -129,11 +187,7 @@ void world_read(struct bench *b, const struct conf_node *map, struct diag *reter
         int s = bench_find_station(b, n->key);
         int i = bench_find_inst(b, n->key);
         if (s >= 0) {
-            b->world[s].cell_node = n;
-            if (conf_apply(n, &world_station_schema, &b->world[s], &b->doc, reterr) == 0 &&
-                b->world[s].cell == CELL_REPLAY) {
-                load_replay(b, s, n, reterr);
-            }
+            read_station(b, s, n, reterr);
         } else if (i >= 0) {
             struct world_chamber_conf c = {.ambient_k = b->ambient_k, .start_k = NAN};
             if (conf_apply(n, &world_chamber_schema, &c, &b->doc, reterr) == 0) {

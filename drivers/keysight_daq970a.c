@@ -153,8 +153,16 @@ static void plan_set_up(const struct inst *inst, struct plan *plan)
 
     tell(plan, "*CLS");
     plan_measures(inst, plan);
-    if (put_list(inst, THERMOCOUPLES, NULL, text, sizeof(text)))
+    if (put_list(inst, THERMOCOUPLES, NULL, text, sizeof(text))) {
+        size_t n = strlen(text);
+        /* Unchecked, an open one reads as the terminals' temperature: a guard would see a cool
+         * cell. */
+        bool fits = str_copy(text + n, sizeof(text) - n, ";:SENS:TEMP:TRAN:TC:CHEC ON,");
+
+        ASSERT(fits);
+        (void)put_list(inst, THERMOCOUPLES, NULL, text, sizeof(text));
         tell(plan, text);
+    }
     (void)str_copy(text, sizeof(text), "FORM:READ:CHAN ON;:TRIG:SOUR IMM;:TRIG:COUN 1;:ROUT:SCAN ");
     (void)put_list(inst, EVERY, NULL, text, sizeof(text));
     tell(plan, text);

@@ -4,7 +4,7 @@
  * cell, cut where its current changes. Signs inside are the cell's own; the wiring (reversed) is
  * applied on the way to and from the terminals.
  */
-#include "drivers/virtual/world.h"
+#include "drivers/virtual/world_priv.h"
 
 #include "base/err.h"
 
@@ -27,12 +27,6 @@ struct box {
 struct point {
     double i_a, v_v; /* in the cell's signs */
     uint8_t limit;
-};
-
-/* What a station's cell is, apart from the source at its terminals. */
-struct cell_state {
-    struct assb_state assb;
-    struct replay_state replay;
 };
 
 /* ---- Building ---------------------------------------------------------------------------------
@@ -64,12 +58,6 @@ static double air_k(const struct world *w, const struct world_station *st)
     return st->chamber == NO_CHAMBER ? w->ambient_k : w->chamber[st->chamber].state.air_k;
 }
 
-static void memo_clear(struct world_memo *m)
-{
-    m->ocv_y = m->series_pa = m->series_k = (double)NAN;
-    m->ocv_v = m->series_ohm = 0.0;
-}
-
 int world_add_station(struct world *w, int chamber)
 {
     if (w->n_stations >= WORLD_STATIONS_MAX)
@@ -78,10 +66,10 @@ int world_add_station(struct world *w, int chamber)
         return E_NOENT;
     struct world_station *st = &w->station[w->n_stations];
     st->chamber = chamber < 0 ? NO_CHAMBER : (uint8_t)chamber;
-    st->cell_temperature.value_k = air_k(w, st);
+    st->air_k = st->cell_temperature.value_k = air_k(w, st);
     st->cell_temperature.tau_s = CELL_TAU_S;
     st->cut = w->watchdog_dropped;
-    memo_clear(&st->memo);
+    station_memo_clear(st);
     return w->n_stations++;
 }
 
@@ -101,78 +89,6 @@ int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
     p->probe.of = p->station;
     p->probe.index = 1;
     return w->n_ports++;
-}
-
-/* ---- The cell -----------------------------------------------------------------------------------
- */
-
-static double ocv_v(struct world_station *st)
-{
-    struct world_memo *m = &st->memo;
-    if (!(m->ocv_y >= st->assb.y && m->ocv_y <= st->assb.y)) {
-        m->ocv_v = assb_ocv_v(st->assb.y);
-        m->ocv_y = st->assb.y;
-    }
-    return m->ocv_v;
-}
-
-static double series_ohm(struct world_station *st)
-{
-    struct world_memo *m = &st->memo;
-    double pa = st->has_press ? press_stack_pa(&st->press, &st->press_param) : 0.0;
-    double k = st->cell_temperature.value_k;
-    if (!(m->series_pa >= pa && m->series_pa <= pa && m->series_k >= k && m->series_k <= k)) {
-        m->series_ohm = assb_series_ohm(&st->assb_param, pa, k);
-        m->series_pa = pa;
-        m->series_k = k;
-    }
-    return m->series_ohm;
-}
-
-static double cell_voltage_v(struct world_station *st, const struct replay_table *t, double i_a)
-{
-    if (st->cell_kind == WORLD_REPLAY)
-        return st->emf_v + replay_voltage_v(&st->replay, t, i_a);
-    return ocv_v(st) + st->emf_v + st->assb.v1_v + i_a * series_ohm(st);
-}
-
-static double cell_current_a(struct world_station *st, const struct replay_table *t, double v_v)
-{
-    if (st->cell_kind == WORLD_REPLAY)
-        return replay_current_a(&st->replay, t, v_v - st->emf_v);
-    return (v_v - st->emf_v - ocv_v(st) - st->assb.v1_v) / series_ohm(st);
-}
-
-static void fill_follow(struct world_station *st, const struct replay_table *t)
-{
-    if (st->cell_kind == WORLD_REPLAY)
-        st->press.fill = replay_fill(&st->replay, t);
-    else if (st->cell_kind == WORLD_ASSB)
-        st->press.fill = assb_fill(st->assb.y);
-}
-
-static void cell_step(struct world_station *st, const struct replay_table *t, double i_a,
-                      double dt_s)
-{
-    if (st->cell_kind == WORLD_REPLAY)
-        replay_step(&st->replay, t, i_a, dt_s);
-    else if (st->cell_kind == WORLD_ASSB)
-        assb_step(&st->assb, &st->assb_param, i_a, dt_s);
-    if (st->has_press && (i_a > 0.0 || i_a < 0.0))
-        fill_follow(st, t);
-}
-
-static struct cell_state cell_keep(const struct world_station *st)
-{
-    return (struct cell_state){st->assb, st->replay};
-}
-
-static void cell_put_back(struct world_station *st, const struct replay_table *t,
-                          const struct cell_state *kept)
-{
-    st->assb = kept->assb;
-    st->replay = kept->replay;
-    fill_follow(st, t);
 }
 
 /* ---- Source and cell ---------------------------------------------------------------------------
@@ -223,30 +139,30 @@ static struct point point_empty(const struct world_station *st)
     return p;
 }
 
-static struct point point_held(struct world_station *st, const struct replay_table *t,
+static struct point point_held(struct world_station *st, const struct world_wiring *t,
                                const struct box *b, double v_v)
 {
-    struct point p = {.i_a = cell_current_a(st, t, v_v), .v_v = v_v, .limit = 'V'};
+    struct point p = {.i_a = station_a(st, t, v_v), .v_v = v_v, .limit = 'V'};
     if (b->current_source || (p.i_a >= b->i_min && p.i_a <= b->i_max))
         return p;
     p.i_a = within(p.i_a, b->i_min, b->i_max);
-    p.v_v = cell_voltage_v(st, t, p.i_a);
+    p.v_v = station_v(st, t, p.i_a);
     p.limit = 'I';
     return p;
 }
 
 /* From no current, or as near to none as the box allows, the source moves only as far as its limits
  * make it. */
-static struct point point_find(struct world_station *st, const struct replay_table *t)
+static struct point point_find(struct world_station *st, const struct world_wiring *t)
 {
     if (st->cell_kind == WORLD_NO_CELL || st->open_lead)
         return point_empty(st);
     if (!is_connected(st) || st->open_force)
-        return (struct point){.v_v = cell_voltage_v(st, t, 0.0)};
+        return (struct point){.v_v = station_v(st, t, 0.0)};
 
     struct box b = box_of(st);
     struct point p = {.i_a = within(0.0, b.i_min, b.i_max)};
-    p.v_v = cell_voltage_v(st, t, p.i_a);
+    p.v_v = station_v(st, t, p.i_a);
     if (p.v_v > b.v_max)
         return point_held(st, t, &b, b.v_max);
     if (p.v_v < b.v_min)
@@ -283,13 +199,14 @@ static void charge_count(struct world_station *st, double i_a, double dt_s)
 
 /* While a voltage is held the current moves: the step is made with the current of its middle, which
  * is second order. */
-static double held_current_a(struct world_station *st, const struct replay_table *t, double i_a,
+static double held_current_a(struct world_station *st, const struct world_wiring *t, double i_a,
                              double dt_s)
 {
-    struct cell_state kept = cell_keep(st);
-    cell_step(st, t, i_a, dt_s / 2.0);
+    struct station_kept kept;
+    station_keep(st, t, &kept);
+    station_step(st, t, i_a, dt_s / 2.0);
     struct point middle = point_find(st, t);
-    cell_put_back(st, t, &kept);
+    station_put_back(st, t, &kept);
     /* A replay cell would jump to its other branch. */
     bool turned = st->cell_kind == WORLD_REPLAY && middle.i_a * i_a < 0.0;
     return turned ? 0.0 : middle.i_a;
@@ -302,12 +219,13 @@ static bool point_left(const struct point *was, const struct point *is)
 
 /* Steps with the constant current of *p, at most dt_s and no farther than to where another limit
  * takes over; returns the time used, *p is where it ends. */
-static double constant_step_s(struct world_station *st, const struct replay_table *t,
+static double constant_step_s(struct world_station *st, const struct world_wiring *t,
                               struct point *p, double dt_s)
 {
-    struct cell_state kept = cell_keep(st);
+    struct station_kept kept;
+    station_keep(st, t, &kept);
     struct point was = *p;
-    cell_step(st, t, was.i_a, dt_s);
+    station_step(st, t, was.i_a, dt_s);
     *p = point_find(st, t);
     if (!point_left(&was, p))
         return dt_s;
@@ -315,16 +233,16 @@ static double constant_step_s(struct world_station *st, const struct replay_tabl
     double before_s = 0.0, after_s = dt_s;
     while (after_s - before_s > CROSSING_S) {
         double middle_s = 0.5 * (before_s + after_s);
-        cell_put_back(st, t, &kept);
-        cell_step(st, t, was.i_a, middle_s);
+        station_put_back(st, t, &kept);
+        station_step(st, t, was.i_a, middle_s);
         struct point middle = point_find(st, t);
         if (point_left(&was, &middle))
             after_s = middle_s;
         else
             before_s = middle_s;
     }
-    cell_put_back(st, t, &kept);
-    cell_step(st, t, was.i_a, after_s);
+    station_put_back(st, t, &kept);
+    station_step(st, t, was.i_a, after_s);
     *p = point_find(st, t);
     return after_s;
 }
@@ -332,7 +250,7 @@ static double constant_step_s(struct world_station *st, const struct replay_tabl
 /* ---- Time
  * ---------------------------------------------------------------------------------------- */
 
-static void cell_advance(struct world_station *st, const struct replay_table *t, double dt_s)
+static void cell_advance(struct world_station *st, const struct world_wiring *t, double dt_s)
 {
     struct point p = point_find(st, t);
     point_note(st, &p);
@@ -341,10 +259,10 @@ static void cell_advance(struct world_station *st, const struct replay_table *t,
         if (p.limit == 'V' && st->cell_kind != WORLD_NO_CELL && !st->open_lead) {
             used_s = fmin(left_s, HELD_STEP_S);
             i_a = held_current_a(st, t, i_a, used_s);
-            cell_step(st, t, i_a, used_s);
+            station_step(st, t, i_a, used_s);
             p = point_find(st, t);
         } else if (p.limit == 0) {
-            cell_step(st, t, i_a, used_s);
+            station_step(st, t, i_a, used_s);
             p = point_find(st, t);
         } else {
             used_s = constant_step_s(st, t, &p, used_s);
@@ -361,7 +279,7 @@ static bool press_moves(const struct world_station *st)
     return st->has_press && !st->jammed && (off_pa > 0.0 || off_pa < 0.0);
 }
 
-static void station_advance(struct world_station *st, const struct replay_table *t, double dt_s)
+static void station_advance(struct world_station *st, const struct world_wiring *t, double dt_s)
 {
     for (double left_s = dt_s; left_s > 0.0;) {
         double used_s = left_s;
@@ -390,6 +308,7 @@ static void air_advance(struct world *w, double dt_s)
         double to_k = air_k(w, st);
         if (st->chamber != NO_CHAMBER)
             to_k = 0.5 * (to_k + before_k[st->chamber]);
+        st->air_k = to_k;
         thermal_lag_step(&st->cell_temperature, to_k, dt_s);
     }
 }
@@ -468,7 +387,7 @@ static void advance(struct world *w, nsec now)
         double used_s = fmin(left_s, AIR_STEP_S);
         air_advance(w, used_s);
         for (int s = 0; s < w->n_stations; s++)
-            station_advance(&w->station[s], w->replay_table[s], used_s);
+            station_advance(&w->station[s], &w->wiring[s], used_s);
         left_s -= used_s;
     }
     load_note(w);
@@ -488,46 +407,23 @@ void world_advance(struct world *w, nsec now)
 /* ---- Putting things in
  * --------------------------------------------------------------------------- */
 
-static struct world_station *station_at(struct world *w, int station)
+struct world_station *station_at(struct world *w, int station)
 {
     ASSERT(station >= 0 && station < w->n_stations);
     return &w->station[station];
 }
 
-static void station_begin(struct world *w, int station)
+void station_begin(struct world *w, int station)
 {
     struct world_station *st = &w->station[station];
     st->charge_in_c = st->charge_out_c = 0.0;
-    fill_follow(st, w->replay_table[station]);
-    struct point p = point_find(st, w->replay_table[station]);
+    station_fill(st, &w->wiring[station]);
+    struct point p = point_find(st, &w->wiring[station]);
     double v_v = st->reversed ? -p.v_v : p.v_v;
     st->current_peak_a = st->current_low_a = 0.0;
     st->voltage_peak_v = st->voltage_low_v = v_v;
     st->pressure_peak_pa = 0.0;
     point_note(st, &p);
-}
-
-void world_put_assb(struct world *w, int station, const struct assb_param *param)
-{
-    struct world_station *st = station_at(w, station);
-    if (param)
-        st->assb_param = *param;
-    else
-        assb_param_default(&st->assb_param);
-    assb_init(&st->assb, &st->assb_param);
-    memo_clear(&st->memo);
-    st->cell_kind = WORLD_ASSB;
-    w->replay_table[station] = NULL;
-    station_begin(w, station);
-}
-
-void world_put_replay(struct world *w, int station, const struct replay_table *table)
-{
-    struct world_station *st = station_at(w, station);
-    replay_init(&st->replay);
-    st->cell_kind = WORLD_REPLAY;
-    w->replay_table[station] = table;
-    station_begin(w, station);
 }
 
 void world_put_press(struct world *w, int station, const struct press_param *param)
@@ -559,7 +455,7 @@ static void source_drive(struct world *w, int station, const struct port_drive *
 {
     struct world_station *st = &w->station[station];
     drive_copy(&st->source, drive);
-    struct point p = point_find(st, w->replay_table[station]);
+    struct point p = point_find(st, &w->wiring[station]);
     point_note(st, &p);
 }
 
@@ -569,7 +465,7 @@ void world_watchdog(struct world *w, bool dropped)
     for (int s = 0; s < w->n_stations; s++) {
         struct world_station *st = &w->station[s];
         st->cut = dropped;
-        struct point p = point_find(st, w->replay_table[s]);
+        struct point p = point_find(st, &w->wiring[s]);
         point_note(st, &p);
     }
 }
@@ -595,7 +491,7 @@ static void source_sense(struct world *w, int station, struct port_sense *s)
 {
     struct world_station *st = &w->station[station];
     /* Found again, not remembered: wiring faults may have been switched since. */
-    struct point p = point_find(st, w->replay_table[station]);
+    struct point p = point_find(st, &w->wiring[station]);
     point_note(st, &p);
     s->voltage_v = s->value = st->voltage_v;
     s->current_a = st->current_a;
@@ -611,11 +507,26 @@ static void source_sense(struct world *w, int station, struct port_sense *s)
 double world_cell_v(struct world *w, int station)
 {
     struct world_station *st = station_at(w, station);
-    const struct replay_table *t = w->replay_table[station];
+    const struct world_wiring *t = &w->wiring[station];
 
     if (st->cell_kind == WORLD_NO_CELL)
         return (double)NAN;
-    return st->open_lead ? cell_voltage_v(st, t, 0.0) : point_find(st, t).v_v;
+    return st->open_lead ? station_v(st, t, 0.0) : point_find(st, t).v_v;
+}
+
+double world_group_v(struct world *w, int station, unsigned group)
+{
+    struct world_station *st = station_at(w, station);
+    const struct world_wiring *t = &w->wiring[station];
+
+    if (st->cell_kind != WORLD_STRING)
+        return group == 1 ? world_cell_v(w, station) : (double)NAN;
+    return station_group_v(st, t, group, st->open_lead ? 0.0 : point_find(st, t).i_a);
+}
+
+double world_place_k(struct world *w, int station, unsigned place)
+{
+    return station_place_k(station_at(w, station), &w->wiring[station], place);
 }
 
 void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_sense)
@@ -639,7 +550,7 @@ void world_sense(void *world, uint16_t port, nsec now, struct port_sense *ret_se
             s.value += press_force_n(&st->press, &st->press_param);
         s.open = !st->has_press;
         break;
-    case PORT_SENSE: s.value = st->cell_temperature.value_k; break;
+    case PORT_SENSE: s.value = world_place_k(w, p->station, 1); break;
     case PORT_PROBE:
         s.value = world_probe(w, port, now);
         s.open = isnan(s.value);

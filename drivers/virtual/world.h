@@ -4,7 +4,7 @@
  * checkpoint. Integrates on demand up to the instant asked for, exactly at each change of a drive, with sub-steps of at most 1 s; 0.25 s while a voltage
  * holds the terminals, 0.05 s while the press moves. A constant current that runs into a voltage limit is cut at the crossing, to 0.1 ms.
  *
- * The cell follows its chamber's air with a lag of 20 min (our own choice). Without a press an ASSB cell sits at the model's lowest pressure.
+ * A single cell follows its chamber's air with a lag of 20 min (our own choice); cells of a string have heat of their own. Without a press an ASSB cell sits at the model's lowest pressure.
  * A source with i_min = i_max and v_min < v_max is a current source: its voltage limits win, even where that takes the current out of its sign, as real
  * ones do against a cell above their limit. Any other box is a voltage source: its current limits win. Terminals without a cell show what the source would.
  *
@@ -17,13 +17,26 @@
 #include "base/nsec.h"
 #include "drivers/virtual/emu.h"
 #include "models/assb.h"
+#include "models/cell_string.h"
 #include "models/press.h"
 #include "models/replay.h"
 #include "models/thermal.h"
 
 enum { WORLD_STATIONS_MAX = 4, WORLD_CHAMBERS_MAX = 2, WORLD_PORTS_MAX = 64 };
 
-enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY };
+enum world_cell_kind { WORLD_NO_CELL, WORLD_ASSB, WORLD_REPLAY, WORLD_STRING };
+
+/* Groups of parallel cells in series. Each cell has a temperature of its own, out of its heat and the air. */
+struct world_string {
+    struct cell_string_param cells;
+    unsigned module_groups; /* groups of one module: place k of the station is module k, the mean of its cells */
+    double lead_ohm;        /* of bars and leads between the groups: the terminals see them, wires on a group do not */
+};
+/* What a station's cell is made of: immutable, set again after a restore; never part of the state's meaning. */
+struct world_wiring {
+    const struct replay_table *replay;
+    const struct world_string *string;
+};
 
 /* How a sense lead is open: it reads nothing, so that a voltage source rises to its most; or it floats at the voltage that the source is set to. */
 enum world_sense { SENSE_WIRED, SENSE_DEAD, SENSE_FLOATS };
@@ -69,7 +82,9 @@ struct world_station {
     uint8_t cut;                /* by the watchdog relay */
     struct assb_param assb_param;
     struct assb_state assb;
-    struct replay_state replay; /* its table is in the wiring (struct world_wiring): immutable */
+    struct replay_state replay;
+    struct cell_string_state string;
+    double air_k;               /* around it */
     struct press_param press_param;
     struct press_state press;
     struct thermal_lag cell_temperature; /* cell follows the chamber's air */
@@ -90,7 +105,7 @@ struct world_chamber {
 /* What a measuring point is at. */
 enum probe_kind {
     PROBE_VOLTAGE,     /* group `index` of the station's string, from 1; group 1 of a single cell is the cell, sensed by wires of the probe's own */
-    PROBE_TEMPERATURE, /* place `index` of the station, from 1; place 1 is the cell */
+    PROBE_TEMPERATURE, /* place `index` of the station, from 1: a module of a string; place 1 of a single cell is the cell */
     PROBE_AIR,         /* of chamber `of` */
     PROBE_AMBIENT,
     PROBE_FIXED,       /* a reference: `value` for ever */
@@ -118,7 +133,7 @@ struct world {
     struct world_station station[WORLD_STATIONS_MAX];
     struct world_chamber chamber[WORLD_CHAMBERS_MAX];
     struct world_port port[WORLD_PORTS_MAX];
-    const struct replay_table *replay_table[WORLD_STATIONS_MAX]; /* immutable, set again after a restore; never part of the state's meaning */
+    struct world_wiring wiring[WORLD_STATIONS_MAX];
 };
 
 void world_init(struct world *w, double ambient_k);
@@ -128,6 +143,8 @@ int world_add_station(struct world *w, int chamber /* -1: none */);
 /* param NULL: defaults. The extremes and counters of the station begin anew. */
 void world_put_assb(struct world *w, int station, const struct assb_param *param);
 void world_put_replay(struct world *w, int station, const struct replay_table *table);
+/* `begin` is how its cells are now, but for their temperature: they are as warm as the air around them. */
+void world_put_string(struct world *w, int station, const struct world_string *string, const struct cell_string_state *begin);
 void world_put_press(struct world *w, int station, const struct press_param *param);
 /* A terminal for an emulator; station or chamber number by kind, of no meaning for PORT_RELAY. Returns the port number; E_FULL, E_NOENT as negative. */
 int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber);
@@ -135,6 +152,9 @@ int world_add_port(struct world *w, enum port_kind kind, int station_or_chamber)
 int world_add_probe(struct world *w, const struct world_probe *probe);
 /* The voltage at the terminals of the station's cell, in its own sign, however the source is wired to it; NaN: there is none. At the world's instant. */
 double world_cell_v(struct world *w, int station);
+/* At the taps of group 1, 2 ... of its string (a single cell is its only group), in the cells' own sign; temperature of place 1, 2 ... NaN: there is none. */
+double world_group_v(struct world *w, int station, unsigned group);
+double world_place_k(struct world *w, int station, unsigned place);
 /* The truth at the measuring point behind a PORT_PROBE, SI; NaN: nothing is there. */
 double world_probe(struct world *w, uint16_t port, nsec now);
 

@@ -40,9 +40,8 @@ double world_probe(struct world *w, uint16_t port, nsec now)
     const struct world_probe *p = &w->port[port].probe;
     world_advance(w, now);
     switch ((enum probe_kind)p->kind) {
-    case PROBE_VOLTAGE: return p->index == 1 ? world_cell_v(w, p->of) : (double)NAN;
-    case PROBE_TEMPERATURE:
-        return p->index == 1 ? w->station[p->of].cell_temperature.value_k : (double)NAN;
+    case PROBE_VOLTAGE: return world_group_v(w, p->of, p->index);
+    case PROBE_TEMPERATURE: return world_place_k(w, p->of, p->index);
     case PROBE_AIR: return w->chamber[p->of].state.air_k;
     case PROBE_AMBIENT: return w->ambient_k;
     case PROBE_FIXED: return p->value;

@@ -190,7 +190,7 @@ static void summary_sample(struct run *r, const struct program *p, uint16_t grou
             extremes(v, &s->v_min, &s->v_max);
         } else if (c == p->role.current) {
             extremes(v, &s->i_min, &s->i_max);
-        } else if (c == p->role.temperature) {
+        } else if (c >= p->role.temperature && c - p->role.temperature <= p->more_temperatures) {
             extremes(v, &s->t_min_k, &s->t_max_k);
         } else if (c == p->role.pressure) {
             extremes(v, &s->p_min_pa, &s->p_max_pa);
@@ -206,7 +206,8 @@ void reg_put(struct feed *f, reg_id reg, double v)
     struct effect *x;
 
     r->reg[reg] = v;
-    if (f->p->regs[reg].name == r->derived.one_c_name && v > 0.0) /* a charge, or the current of 1C itself */
+    if (f->p->regs[reg].name == r->derived.one_c_name &&
+        v > 0.0) /* a charge, or the current of 1C itself */
         r->one_c_a = f->p->regs[reg].dims.s == 1 ? v / 3600.0 : v;
     x = fx_add(f, FX_REGISTER, true);
     x->chan = reg;
@@ -267,6 +268,18 @@ static bool end_is_natural(uint8_t cause)
     return cause == CAUSE_UNTIL || cause == CAUSE_TAPER;
 }
 
+/* A slow instrument's value of before the step says nothing of its end: the groups of a string
+ * still show the current that flowed then. */
+static bool is_of_act(const struct run *r, const struct program *p, expr_id cond)
+{
+    uint64_t chans = expr_chans(p, cond);
+
+    for (chan_id c = 0; chans; c++, chans >>= 1)
+        if ((chans & 1u) != 0 && r->chan[c].seen && r->chan[c].at < r->act_began)
+            return false;
+    return true;
+}
+
 enum cause act_verdict(struct feed *f, text_id *ret_name, step_id *ret_step)
 {
     struct run *r = f->r;
@@ -279,7 +292,8 @@ enum cause act_verdict(struct feed *f, text_id *ret_name, step_id *ret_step)
     for (uint16_t i = 0; i < a->n_ends; i++) {
         const struct end *e = &f->p->ends[a->first_end + i];
 
-        if (e->after_s > 0.0 && r->moment < r->act_began + nsec_from_s(e->after_s))
+        if ((e->after_s > 0.0 && r->moment < r->act_began + nsec_from_s(e->after_s)) ||
+            !is_of_act(r, f->p, e->cond))
             continue;
         if (!expr_true(r, f->p, e->cond) ||
             (end_is_natural(e->cause) && r->least_at != NSEC_NEVER && r->moment < r->least_at))

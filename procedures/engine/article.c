@@ -58,6 +58,11 @@ static const struct conf_key limit_keys[] = {
      .dims = DIM_PRESSURE,
      .offset = CONF_OFFSET(article, pressure_pa),
      .help = "stack pressure"},
+    {.name = "group_voltage",
+     .type = CONF_RANGE,
+     .dims = DIM_VOLTAGE,
+     .offset = CONF_OFFSET(article, group_voltage_v),
+     .help = "of each group of a string by itself; a station that does not measure them is refused"},
     {.name = "expect_ocv",
      .type = CONF_RANGE,
      .dims = DIM_VOLTAGE,
@@ -167,7 +172,7 @@ static void set_defaults(struct article_file *f)
 
     memset(f, 0, sizeof(*f));
     f->a.capacity_c = f->a.area_m2 = f->a.mass_kg = f->a.thickness_m = f->a.energy_j = NAN;
-    f->a.voltage_v = f->a.pressure_pa = f->a.charge_temperature_k = open;
+    f->a.voltage_v = f->a.group_voltage_v = f->a.pressure_pa = f->a.charge_temperature_k = open;
     f->a.discharge_temperature_k = f->a.expect_ocv_v = f->charge_a = f->discharge_a = open;
 }
 
@@ -229,6 +234,7 @@ static int check_window(const struct article *a, struct diag *reterr)
         const struct range *r;
     } ranges[] = {
         {"voltage",               &a->voltage_v              },
+        {"group_voltage",         &a->group_voltage_v        },
         {"pressure",              &a->pressure_pa            },
         {"charge_temperature",    &a->charge_temperature_k   },
         {"discharge_temperature", &a->discharge_temperature_k},

@@ -10,7 +10,7 @@ struct article {
     int32_t kind;          /* index into article_kinds */
     double capacity_c;     /* NaN: not given */
     double area_m2, mass_kg, thickness_m, energy_j;
-    struct range voltage_v, pressure_pa, charge_temperature_k, discharge_temperature_k, expect_ocv_v; /* open sides infinite */
+    struct range voltage_v, group_voltage_v, pressure_pa, charge_temperature_k, discharge_temperature_k, expect_ocv_v; /* open sides infinite */
     double charge_current_a, discharge_current_a; /* largest magnitude; INFINITY when not given */
     struct conf_texts hazards;
     const struct conf_node *node; /* the whole file, for keys such as `model` and for the record */

@@ -140,6 +140,8 @@ struct comp {
     unsigned errors;
     bool open_station, open_article;
     bool air_for_cell; /* said once */
+    unsigned member;    /* a bare array means this member of it, from 1: one guard for each; 0: refused */
+    unsigned n_members; /* of the arrays that were met so */
     bool full;         /* a table overflowed: said once */
     struct arena scratch;
     uint32_t at; /* index from the last table_grow */
@@ -190,6 +192,11 @@ void *table_grow(struct comp *c, void *table, uint32_t n, uint32_t *cap, size_t 
 
 /* ---- Expressions (expr.c, names.c, emit.c) ---- */
 
+/* Channels of an array. */
+struct members {
+    chan_id chan[STATION_CHANS_MAX];
+    unsigned n;
+};
 struct parser {
     struct comp *c;
     const struct src *src;
@@ -197,6 +204,7 @@ struct parser {
     struct token tok;
     unsigned use, depth;
     bool failed;
+    struct members array; /* an array was met where its `within` follows; its first member stands for it */
 };
 void parse_begin(struct parser *ps, struct comp *c, const struct src *src, unsigned use);
 int parse_condition(struct parser *ps); /* root, or NODE_NONE after a finding */
@@ -223,7 +231,19 @@ int node_hold(struct comp *c, int l, double hold_s);
 #define TYPE_BOOL  ((struct type){.boolean = true})
 #define TYPE_OF(d) ((struct type){.dims = (d)})
 
+/* arrays.c: `path` is path.1, path.2 ..., or the channel of that name; a cell is the only group of
+ * its string. Returns whether there are any. */
+bool array_find(const struct comp *c, const char *path, struct members *ret);
+/* A bare array where one value is asked for: its member under way, or the first of those that
+ * `within` is asked of. NODE_NONE: there is no such array, or after a finding. */
+int array_word(struct parser *ps, const char *word, size_t at);
+/* |x - of| <= tol for x, where diff is x - of, or for each member of the array that x stands for. */
+int array_within(struct parser *ps, int x, int of, int diff, int tol);
+
 /* names.c */
+/* The chamber's air where the station has no cell.temperature; CHAN_NONE: another word, or no
+ * chamber either. */
+chan_id air_for_cell(struct parser *ps, const char *word, size_t at);
 int parse_primary_word(struct parser *ps);
 int parse_call(struct parser *ps, const struct token *name);
 int parse_which(struct parser *ps, const struct token *name);

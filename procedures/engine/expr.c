@@ -335,10 +335,8 @@ static int parse_within(struct parser *ps, int x)
     t = node_at(ps, diff)->t;
     if (t.point && !t.any)
         return clash(ps, x, of, "within compares");
-    diff = node_op1(ps->c, INSN_ABS, diff, t);
-    if (diff == NODE_NONE)
-        return diff;
-    return spanned(ps, node_op2(ps->c, INSN_LE, diff, tol, TYPE_BOOL), x, tol);
+    diff = array_within(ps, x, of, diff, tol);
+    return diff == NODE_NONE ? diff : spanned(ps, diff, x, tol);
 }
 
 static int parse_is(struct parser *ps, int x)

@@ -23,12 +23,6 @@ enum func {
 static const char *const func_names[] = {"abs",     "rate",   "mean", "max",   "min", "lowest",
                                          "highest", "spread", "sum",  "count", NULL};
 
-/* The members of an array as nodes. */
-struct members {
-    chan_id chan[STATION_CHANS_MAX];
-    unsigned n;
-};
-
 static bool close_call(struct parser *ps, size_t at, size_t n)
 {
     if (parse_op(ps, ")"))
@@ -112,24 +106,18 @@ static int array_value(struct parser *ps, enum func f, const struct members *m)
  * in an open check. */
 static bool parse_path(struct parser *ps, struct members *ret, bool *ret_any)
 {
-    const struct station_desc *s = &ps->c->p->station;
     char path[CHAN_NAME_MAX];
-    size_t len;
 
     *ret_any = false;
     if (ps->tok.kind != TOK_WORD || ps->tok.n >= sizeof(path))
         return false;
     memcpy(path, ps->src->text + ps->tok.at, ps->tok.n);
     path[ps->tok.n] = '\0';
-    len = ps->tok.n;
-    ret->n = 0;
-    for (uint16_t i = 0; i < s->n_chans; i++) {
-        const char *name = s->chan[i].name;
+    if (!array_find(ps->c, path, ret)) {
+        chan_id air = air_for_cell(ps, path, ps->tok.at);
 
-        if (s->chan[i].read && strncmp(name, path, len) == 0 &&
-            (name[len] == '\0' ||
-             (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1))))
-            ret->chan[ret->n++] = i;
+        if (air != CHAN_NONE)
+            ret->chan[ret->n++] = air;
     }
     if (ret->n == 0 && ps->c->open_station && strchr(path, '.')) {
         comp_open(ps->c, "channel %s", path);

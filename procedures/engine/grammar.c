@@ -65,6 +65,8 @@ static const struct {
      "over the channels A.1, A.2 ... of an array"                                                                                                      },
     {"count(A ok)",                     "how many have a fresh value"},
     {"which lowest(A), which highest(A)",                     "the number of that channel"                                                                                },
+    {"A within TOL [of Y]",                     "true when each channel of the array is; a guard on an array is one guard for each"                                                                                },
+    {"group.voltage",                     "the groups of a string; a cell is its only group"                                                                                },
 };
 /* clang-format on */
 

@@ -118,7 +118,8 @@ static bool guard_range(struct comp *c, const struct conf_node *n, struct type t
     return true;
 }
 
-static void guard_compile(struct comp *c, const struct conf_node *n, enum guard_source source)
+/* One guard; of a bare array the guard of its member c->member. */
+static void guard_one(struct comp *c, const struct conf_node *n, enum guard_source source)
 {
     struct guard g = {
         .where = PROG_NONE, .source = (uint8_t)source, .file = c->file, .line = n->key_pos.line};
@@ -138,10 +139,24 @@ static void guard_compile(struct comp *c, const struct conf_node *n, enum guard_
     /* `charge_current: .. 0 A` is meant, not the noise around zero. */
     if ((charge || discharge) && isfinite(g.hi))
         g.hi += 0.01 * fabs(g.hi) + 3.0 * accuracy_at(c, c->p->role.current, g.hi);
-    if (str_fmt(text, sizeof(text), "%s %s (%s)", n->key, n->text, source_names[source]) < 0)
+    if (c->n_members > 1
+            ? str_fmt(text, sizeof(text), "%s %s (%s), number %u", n->key, n->text,
+                      source_names[source], c->member) < 0
+            : str_fmt(text, sizeof(text), "%s %s (%s)", n->key, n->text, source_names[source]) < 0)
         text[sizeof(text) - 1] = '\0';
     g.text = text_str(c, text);
     guard_put(c, g);
+}
+
+/* On a bare array: one for each of its channels. */
+static void guard_compile(struct comp *c, const struct conf_node *n, enum guard_source source)
+{
+    unsigned errors = c->errors;
+
+    c->n_members = 1;
+    for (c->member = 1; c->member <= c->n_members && c->errors == errors; c->member++)
+        guard_one(c, n, source);
+    c->member = c->n_members = 0;
 }
 
 void compile_guards(struct comp *c, const struct conf_node *map, enum guard_source source)
@@ -227,6 +242,33 @@ static int flowing(struct comp *c, bool charging)
                : node_op2(c, charging ? INSN_GT : INSN_LT, i, limit, TYPE_BOOL);
 }
 
+/* A string is as good as its worst group: where the article says what a group may be at, each is
+ * watched. */
+static void group_guards(struct comp *c, const struct article *a)
+{
+    struct members m;
+    char what[48];
+
+    if (!isfinite(a->group_voltage_v.lo) && !isfinite(a->group_voltage_v.hi))
+        return;
+    if (!array_find(c, "group.voltage", &m)) {
+        if (c->open_station)
+            return;
+        FAIL(c, E_NOENT, &conf_get(conf_get(a->node, "limits"), "group_voltage")->key_pos,
+             "the article has a window for its groups, and station %s measures none",
+             c->p->station.station);
+        HINT(c, "groups: [...] of the station in the bench file");
+        return;
+    }
+    for (unsigned i = 0; i < m.n; i++) {
+        int r = m.n > 1 ? str_fmt(what, sizeof(what), "group.voltage.%u", i + 1)
+                        : str_fmt(what, sizeof(what), "group.voltage");
+
+        ASSERT(r == 0);
+        article_guard(c, m.chan[i], a->group_voltage_v.lo, a->group_voltage_v.hi, what, NODE_NONE);
+    }
+}
+
 void compile_article_guards(struct comp *c)
 {
     const struct article *a = c->in->article;
@@ -241,15 +283,20 @@ void compile_article_guards(struct comp *c)
     out = 1.01 * a->discharge_current_a + 3.0 * accuracy_at(c, r->current, a->discharge_current_a);
     article_guard(c, r->voltage, a->voltage_v.lo, a->voltage_v.hi, "cell.voltage", NODE_NONE);
     article_guard(c, r->current, -out, in, "cell.current", NODE_NONE);
+    group_guards(c, a);
     article_guard(c, r->pressure, a->pressure_pa.lo > 0.0 ? a->pressure_pa.lo : (double)-INFINITY,
                   a->pressure_pa.hi, "press.pressure", NODE_NONE);
     regulator_guard(c);
     if (r->current == CHAN_NONE)
         return;
-    article_guard(c, r->temperature, a->charge_temperature_k.lo, a->charge_temperature_k.hi,
-                  "temperature while charging", flowing(c, true));
-    article_guard(c, r->temperature, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi,
-                  "temperature while discharging", flowing(c, false));
+    for (uint16_t i = 0; r->temperature != CHAN_NONE && i <= c->p->more_temperatures; i++) {
+        chan_id t = (chan_id)(r->temperature + i);
+
+        article_guard(c, t, a->charge_temperature_k.lo, a->charge_temperature_k.hi,
+                      "temperature while charging", flowing(c, true));
+        article_guard(c, t, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi,
+                      "temperature while discharging", flowing(c, false));
+    }
 }
 
 /* The chamber's own alarm limits: the strictest unconditional guard on its temperature. */

@@ -122,7 +122,7 @@ chan_id setpoint_of(const struct comp *c, chan_id chan)
 {
     char name[CHAN_NAME_MAX + 8];
 
-    if (strcmp(c->p->station.chan[chan].name, "cell.temperature") == 0)
+    if (str_starts(c->p->station.chan[chan].name, "cell.temperature"))
         return c->p->role.temperature_set;
     if (str_fmt(name, sizeof(name), "%s_set", c->p->station.chan[chan].name) < 0)
         return CHAN_NONE;
@@ -191,25 +191,6 @@ static chan_id bare_channel(struct parser *ps, const char *word, size_t at)
         found = i;
     }
     return found;
-}
-
-/* Members of an array `path`: path.1, path.2 ...; or the channel itself. */
-static unsigned array_members(const struct station_desc *s, const char *path,
-                              chan_id ret[STATION_CHANS_MAX])
-{
-    size_t len = strlen(path);
-    unsigned n = 0;
-
-    for (uint16_t i = 0; i < s->n_chans; i++) {
-        const char *name = s->chan[i].name;
-
-        if (!s->chan[i].read || strncmp(name, path, len) != 0)
-            continue;
-        if (name[len] == '\0' ||
-            (name[len] == '.' && strspn(name + len + 1, "0123456789") == strlen(name + len + 1)))
-            ret[n++] = i;
-    }
-    return n;
 }
 
 /* Is a register of this name set anywhere in the file? Then it is only read too early. */
@@ -308,6 +289,8 @@ static int article_word(struct parser *ps, const char *word, size_t at)
         {"article.mass",                      a->mass_kg,                    TYPE_OF(DIMS_MASS)    },
         {"limits.voltage.low",                a->voltage_v.lo,               TYPE_OF(DIMS_VOLTAGE) },
         {"limits.voltage.high",               a->voltage_v.hi,               TYPE_OF(DIMS_VOLTAGE) },
+        {"limits.group_voltage.low",          a->group_voltage_v.lo,         TYPE_OF(DIMS_VOLTAGE) },
+        {"limits.group_voltage.high",         a->group_voltage_v.hi,         TYPE_OF(DIMS_VOLTAGE) },
         {"limits.pressure.low",               a->pressure_pa.lo,             TYPE_OF(DIMS_PRESSURE)},
         {"limits.pressure.high",              a->pressure_pa.hi,             TYPE_OF(DIMS_PRESSURE)},
         {"limits.charge_current",             a->charge_current_a,           TYPE_OF(DIMS_CURRENT) },
@@ -416,7 +399,7 @@ static int directed_current(struct parser *ps, bool discharge)
 
 /* A station without a thermocouple on the cell: the chamber's air stands for it, and that is said.
  */
-static chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
+chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
     chan_id air = station_find(&c->p->station, "chamber.temperature");
@@ -435,21 +418,21 @@ static chan_id air_for_cell(struct parser *ps, const char *word, size_t at)
 static int channel_word(struct parser *ps, const char *word, size_t at)
 {
     struct comp *c = ps->c;
-    chan_id chan = station_find(&c->p->station, word), members[STATION_CHANS_MAX];
+    chan_id chan = station_find(&c->p->station, word);
     const struct station_chan *sc;
     struct type t;
 
-    if (chan == CHAN_NONE)
-        chan = air_for_cell(ps, word, at);
+    if (chan == CHAN_NONE && strchr(word, '.')) {
+        int n = array_word(ps, word, at);
 
+        if (n != NODE_NONE || ps->failed)
+            return n;
+        chan = air_for_cell(ps, word, at);
+    }
     if (strcmp(word, "charge_current") == 0 || strcmp(word, "discharge_current") == 0)
         return directed_current(ps, word[0] == 'd');
     if (chan == CHAN_NONE && !strchr(word, '.'))
         chan = bare_channel(ps, word, at);
-    if (chan == CHAN_NONE && array_members(&c->p->station, word, members) > 0) {
-        parse_fail(ps, E_INVALID, at, strlen(word), "'%s' is an array", word);
-        HINT(c, "highest(%s), lowest(), mean() ...", word);
-    }
     if (chan == CHAN_NONE)
         return NODE_NONE;
     sc = &c->p->station.chan[chan];

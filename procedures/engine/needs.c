@@ -273,6 +273,7 @@ void compile_head(struct comp *c, const struct conf_node *root)
 void compile_roles(struct comp *c)
 {
     struct prog_roles *r = &c->p->role;
+    struct members m;
     const struct {
         chan_id *id;
         const char *name;
@@ -303,6 +304,14 @@ void compile_roles(struct comp *c)
 
     for (size_t i = 0; i < ARRAY_LEN(table); i++)
         *table[i].id = station_find(&c->p->station, table[i].name);
+    c->p->more_temperatures = 0;
+    if (r->temperature == CHAN_NONE && array_find(c, "cell.temperature", &m)) {
+        r->temperature = m.chan[0];
+        while (c->p->more_temperatures + 1U < m.n &&
+               m.chan[c->p->more_temperatures + 1U] ==
+                   r->temperature + c->p->more_temperatures + 1)
+            c->p->more_temperatures++;
+    }
     if (r->temperature == CHAN_NONE)
         r->temperature = station_find(&c->p->station, "chamber.temperature");
 }

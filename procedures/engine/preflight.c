@@ -194,20 +194,24 @@ bool preflight_ocv(struct feed *f, double v)
     return false;
 }
 
-/* ---- Temperature ------------------------------------------------------------------------------ */
+/* ---- Temperature ------------------------------------------------------------------------------
+ */
 
 bool preflight_temperature(struct feed *f, int direction)
 {
     const struct program *p = f->p;
-    chan_id c = p->role.temperature;
-    double k;
 
-    if (c == CHAN_NONE || isnan(f->r->chan[c].value))
-        return true; /* a guard that misses it says so */
-    k = f->r->chan[c].value;
-    if ((direction < 0 || within(k, p->charge_lo_k, p->charge_hi_k)) &&
-        (direction > 0 || within(k, p->discharge_lo_k, p->discharge_hi_k)))
-        return true;
-    refuse(f, CAUSE_TEMPERATURE, c, k);
-    return false;
+    for (uint16_t i = 0; p->role.temperature != CHAN_NONE && i <= p->more_temperatures; i++) {
+        chan_id c = (chan_id)(p->role.temperature + i);
+        double k = f->r->chan[c].value;
+
+        if (isnan(k))
+            continue; /* a guard that misses it says so */
+        if ((direction >= 0 && !within(k, p->charge_lo_k, p->charge_hi_k)) ||
+            (direction <= 0 && !within(k, p->discharge_lo_k, p->discharge_hi_k))) {
+            refuse(f, CAUSE_TEMPERATURE, c, k);
+            return false;
+        }
+    }
+    return true;
 }

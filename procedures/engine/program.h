@@ -263,6 +263,7 @@ struct program {
     uint8_t hash[32];       /* over tables, code, article window and parameters: the identity */
     struct station_desc station;
     struct prog_roles role;
+    uint16_t more_temperatures; /* sensors on the article behind role.temperature, in channels one after the other */
     /* article window, as the run enforces it on set values */
     double capacity_c, area_m2;
     double charge_max_a, discharge_max_a, v_lo, v_hi, p_lo_pa, p_hi_pa, ocv_lo_v, ocv_hi_v;

@@ -35,22 +35,29 @@ static bool is_squeezed(const struct run *r, const struct program *p)
     return p->role.pressure_set != CHAN_NONE && r->setpoint[p->role.pressure_set] > 0.0;
 }
 
-static bool allowed_at(const struct program *p, double k, int direction)
+/* At every sensor that says something. */
+static bool allowed_now(const struct run *r, const struct program *p, int direction)
 {
-    return direction > 0 ? k >= p->charge_lo_k && k <= p->charge_hi_k
-                         : k >= p->discharge_lo_k && k <= p->discharge_hi_k;
+    double lo = direction > 0 ? p->charge_lo_k : p->discharge_lo_k;
+    double hi = direction > 0 ? p->charge_hi_k : p->discharge_hi_k;
+    bool allowed = true;
+
+    for (uint16_t i = 0; p->role.temperature != CHAN_NONE && i <= p->more_temperatures; i++) {
+        double k = r->chan[p->role.temperature + i].value;
+
+        allowed = allowed && (isnan(k) || (k >= lo && k <= hi));
+    }
+    return allowed;
 }
 
 /* Towards the middle of the window where the temperature allows it; 0: neither way. */
 static int direction_of(const struct run *r, const struct program *p, double v)
 {
-    chan_id c = p->role.temperature;
-    double k = c == CHAN_NONE ? (double)NAN : r->chan[c].value;
     int to = v < 0.5 * (p->v_lo + p->v_hi) ? 1 : -1;
 
-    if (isnan(k) || allowed_at(p, k, to))
+    if (allowed_now(r, p, to))
         return to;
-    return allowed_at(p, k, -to) ? -to : 0;
+    return allowed_now(r, p, -to) ? -to : 0;
 }
 
 static bool is_due(const struct run *r, const struct program *p)

@@ -1,5 +1,7 @@
 /* procedures/engine/station.h - what a station offers, as the engine sees it: channels by name, never instruments.
  *
+ * group.voltage.1, group.voltage.2 ... are the groups of a string; cell.temperature.1, ... are the sensors on an article that has several.
+ *
  * benchctl/ makes one from the bench file. Names are those of procedures: cell.voltage, cell.current, press.pressure, chamber.temperature ... and the set
  * channels that the verbs use:
  *   cycler.mode (enum cycler_mode)  cycler.voltage_set  cycler.current_limit (one symmetric limit)  or  cycler.limit_charge + cycler.limit_discharge
@@ -17,7 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { STATION_CHANS_MAX = 48, STATION_GROUPS_MAX = 12, GROUP_CHANS_MAX = 8, CHAN_NAME_MAX = 40 };
+enum { STATION_CHANS_MAX = 48, STATION_GROUPS_MAX = 12, GROUP_CHANS_MAX = 16, CHAN_NAME_MAX = 40 };
 
 enum { CHAN_NONE = 0xFFFF };
 typedef uint16_t chan_id;
