@@ -25,6 +25,7 @@ enum source {
     SOURCE_UNIX,
     SOURCE_CYCLE,
     SOURCE_STEP,
+    SOURCE_STEP_TIME,
     SOURCE_TYPE
 };
 struct column {
@@ -35,6 +36,7 @@ struct column {
 
 struct step_verb {
     uint32_t number;
+    nsec began;
     const char *type;
 };
 
@@ -174,6 +176,7 @@ static int choose_columns(struct writer *w, struct diag *reterr)
     column_add(w, "Unix Time / s", SOURCE_UNIX, 0);
     column_add(w, "Cycle Count / 1", SOURCE_CYCLE, 0);
     column_add(w, "Step Count / 1", SOURCE_STEP, 0);
+    column_add(w, "Step Time / s", SOURCE_STEP_TIME, 0);
     column_add(w, "Step Type", SOURCE_TYPE, 0);
     rc = other_columns(w, (unsigned)voltage, (unsigned)current, true);
     rc = rc < 0 ? rc : other_columns(w, (unsigned)voltage, (unsigned)current, false);
@@ -223,7 +226,7 @@ static int on_step(void *ctx, const struct step_row *row)
         w->steps = steps;
         w->steps_size = size;
     }
-    w->steps[w->n_steps++] = (struct step_verb){row->number, type_of(row->verb)};
+    w->steps[w->n_steps++] = (struct step_verb){row->number, row->began, type_of(row->verb)};
     return 0;
 }
 
@@ -252,20 +255,32 @@ static void put_cell(struct text *line, const char *text, bool first)
     text_add_n(line, "\"", 1);
 }
 
-/* Steps and rows both come in the order of time. */
-static const char *row_type(struct writer *w, const char *step)
+/* The row's step; NULL: not told of. Steps and rows both come in the order of time. */
+static const struct step_verb *row_step(struct writer *w, const char *step)
 {
     int64_t number = 0;
 
     if (str_to_int(step, strlen(step), &number) < 0) {
-        return "";
+        return NULL;
     }
     while (w->step < w->n_steps && (int64_t)w->steps[w->step].number < number) {
         w->step++;
     }
-    return w->step < w->n_steps && (int64_t)w->steps[w->step].number == number
-               ? w->steps[w->step].type
-               : "";
+    return w->step < w->n_steps && (int64_t)w->steps[w->step].number == number ? &w->steps[w->step]
+                                                                               : NULL;
+}
+
+/* In whole nanoseconds, as both times are kept: 0.1 and not 0.10000000000000142, so that whoever
+ * counts charge from it gets the very same. */
+static const char *step_time(const struct step_verb *s, const char *t_s, char *buf, size_t size)
+{
+    double t;
+
+    if (!s || str_to_double(t_s, strlen(t_s), &t) < 0) {
+        return "";
+    }
+    str_from_double(nsec_to_s(nsec_from_s(t) - s->began), buf, size);
+    return buf;
 }
 
 static const char *unix_time(const struct writer *w, const char *t_s, char *buf, size_t size)
@@ -293,6 +308,7 @@ static const char *celsius(const char *kelvin, char *buf, size_t size)
 static int on_row(void *ctx, const struct sheet_row *row)
 {
     struct writer *w = ctx;
+    const struct step_verb *step = row_step(w, row->step);
     char buf[48];
 
     w->line.n = 0;
@@ -306,7 +322,8 @@ static int on_row(void *ctx, const struct sheet_row *row)
         case SOURCE_UNIX: text = unix_time(w, row->t_s, buf, sizeof(buf)); break;
         case SOURCE_CYCLE: text = row->cycle; break;
         case SOURCE_STEP: text = row->step; break;
-        case SOURCE_TYPE: text = row_type(w, row->step); break;
+        case SOURCE_STEP_TIME: text = step_time(step, row->t_s, buf, sizeof(buf)); break;
+        case SOURCE_TYPE: text = step ? step->type : ""; break;
         }
         put_cell(&w->line, text, i == 0);
     }

@@ -323,11 +323,19 @@ static void keep_wall(struct flow *f, const struct span *wall)
 
 /* ---- The row ---- */
 
+/* In whole nanoseconds, as times are kept in a run file: who reads them there, or where they were
+ * written from there, counts the very same. */
+static double passed_s(double from_s, double to_s)
+{
+    return nsec_to_s(nsec_from_s(to_s) - nsec_from_s(from_s));
+}
+
 /* How long before the row its step has been under way, or the row before it. */
 static double interval(const struct flow *f, const struct cells *c, bool new_step)
 {
-    double step_s = f->plan->has[SLOT_STEP_TIME] ? c->value[SLOT_STEP_TIME] : (double)NAN;
-    double since = f->first ? (double)NAN : f->row.t_s - f->t_s;
+    double step_s =
+        f->plan->has[SLOT_STEP_TIME] ? passed_s(0, c->value[SLOT_STEP_TIME]) : (double)NAN;
+    double since = f->first ? (double)NAN : passed_s(f->t_s, f->row.t_s);
 
     if (!new_step)
         return since;
@@ -391,7 +399,7 @@ static int flow_step(struct flow *f, const struct cells *c, bool cycle_changed, 
         return rc;
     f->report->cycles += cycle_changed;
     counters_begin(f, c, cycle_changed);
-    return step_begin(f, f->row.t_s - dt, f->row.current_a, reterr);
+    return step_begin(f, passed_s(dt, f->row.t_s), f->row.current_a, reterr);
 }
 
 int import_flow_row(struct flow *f, struct cells *c, const char *line, size_t n,

@@ -183,6 +183,9 @@ struct station_map {
 /* capacity hint: the article's largest current, to name the accuracy of the range in use; 0: unknown. */
 int station_map_build(const struct bench *b, int station, double current_a, struct station_map *ret, struct diag *reterr) MUST_USE;
 
+/* The group of a followed model behind the instruments' (INST_NONE); nothing where the station cannot have one. */
+void station_map_model(struct station_map *m);
+
 /* --speed: every time of the station that is real becomes run time. E_RANGE, with the instrument that is too slow to be polled so often. */
 int station_map_speed(struct station_map *m, double speed, struct diag *reterr) MUST_USE;
 

@@ -226,6 +226,9 @@ int cli_load(const struct args *a, const char *bench, const char *procedure, con
     if (r < 0) {
         return r;
     }
+    if (ret->has_bench && conf_get(ret->procedure.root, "model")) {
+        station_map_model(&ret->map); /* where it cannot be, the compiler says so */
+    }
     const char *sets[OPTION_REPEAT_MAX];
     unsigned n_sets = args_all(a, "--set", sets, OPTION_REPEAT_MAX);
     struct load_ctx ctx = {.l = ret, .from = ret->procedure.file};
@@ -235,7 +238,7 @@ int cli_load(const struct args *a, const char *bench, const char *procedure, con
     };
     r = program_compile(&in, &ret->program, &ret->open, reterr);
     ret->has_program = r == 0;
-    return r;
+    return r == 0 && ret->has_bench && ret->program.model.of != PROG_NONE ? model_band_load(&ret->program, &ret->procedure, &ret->band, reterr) : r;
 }
 
 void cli_unload(struct loaded *l)
@@ -249,6 +252,7 @@ void cli_unload(struct loaded *l)
     for (unsigned k = 0; k < l->n_profiles; k++) {
         free(l->profile[k].text);
     }
+    model_band_done(&l->band);
     conf_done(&l->procedure);
     if (l->has_article) {
         article_done(&l->article);

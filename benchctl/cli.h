@@ -9,6 +9,7 @@
 #include "base/diag.h"
 #include "base/str.h"
 #include "benchctl/bench.h"
+#include "benchctl/model_band.h"
 #include "procedures/engine/article.h"
 #include "procedures/engine/compile.h"
 
@@ -86,6 +87,7 @@ struct loaded {
         char path[512];
     } profile[16];
     unsigned n_profiles;
+    struct model_band band; /* there: the program follows a model */
     bool has_bench, has_article, has_program;
     int station;
     double speed;

@@ -145,7 +145,9 @@ static int analyze(const struct args *a, struct run_file *f, size_t kind,
 
 static void print_head(const struct run_info *r, const char *what)
 {
-    printf("run %lld  %s%s%s  %s%s\n\n", (long long)r->number, r->procedure,
+    char text[160];
+
+    printf("run %lld  %s%s%s  %s%s\n\n", (long long)r->number, run_what(r, text, sizeof(text)),
            r->article[0] ? "  article " : "", r->article, what,
            r->ended ? "" : "  (it has not ended: what is in the file so far)");
 }

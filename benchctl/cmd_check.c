@@ -71,6 +71,12 @@ static void print_deaths(const struct loaded *l)
     }
 }
 
+/* PROG_NONE: no model is followed. */
+static uint16_t model_group(const struct program *p)
+{
+    return p->model.of == PROG_NONE ? PROG_NONE : p->station.chan[station_find(&p->station, MODEL_VOLTAGE)].group;
+}
+
 /* A guard's latency holds while its instrument answers. What silence leads to has limits of its own: pause, then trip. */
 static void print_silence(const struct program *p, const struct check_report *c, bool each)
 {
@@ -78,6 +84,9 @@ static void print_silence(const struct program *p, const struct check_report *c,
     double pause_s = 0.0, trip_s = 0.0;
     for (uint16_t k = 0; k < p->station.n_groups; k++) {
         const struct station_group *g = &p->station.group[k];
+        if (k == model_group(p)) {
+            continue; /* as silent as the cycler */
+        }
         pause_s = fmax(pause_s, g->stale_s);
         trip_s = fmax(trip_s, silent_trip_s(g));
         if (each) {
@@ -132,6 +141,9 @@ static void print_report(const struct loaded *l, const struct check_report *c, b
             printf(" (x%s from %s to the stack)", b, l->bench.inst[s->regulator].name);
         }
         printf("\n");
+    }
+    if (l->band.there) {
+        printf("     model %s beside the cell: an alarm outside %s\n", l->band.model.name, value_text(p->model.band_v, DIMS_VOLTAGE, false, a, sizeof a));
     }
     uint16_t g;
     double trip = slowest_trip(p, c, &g);

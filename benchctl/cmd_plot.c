@@ -3,7 +3,6 @@
 
 #include "base/err.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,13 +10,12 @@
 
 enum {
     POINTS_PAPER = 1200,
-    WISH_CHANNELS_MAX = 24,
-    COLUMNS_USUAL = 100,
-    ROWS_USUAL = 28
+    WISH_CHANNELS_MAX = 24
 };
 
 static const char *const kinds[] = {"all",     "time",         "curves", "cycles",
-                                    "contact", "temperatures", NULL};
+                                    "contact", "temperatures", "groups", "resistance",
+                                    "ica",     "dva",          NULL};
 
 struct wish {
     const char *what; /* one of kinds */
@@ -102,8 +100,8 @@ static int take_wish(const struct args *a, struct wish *w)
         if (!kinds[i]) {
             near = str_nearest(what, kinds);
             return cli_error(a, EXIT_USAGE,
-                             "--what is all, time, curves, cycles, contact or temperatures, not "
-                             "`%s`%s%s%s",
+                             "--what is all, time, curves, cycles, contact, temperatures, groups, "
+                             "resistance, ica or dva, not `%s`%s%s%s",
                              what, near ? "; did you mean " : "", near ? near : "",
                              near ? "?" : "");
         }
@@ -143,13 +141,59 @@ static int add_temperatures(struct picture *p, struct run_file *f, const struct 
     return n > 0 ? picture_channels(p, f, s, names, n, range, reterr) : 0;
 }
 
+/* What takes the rows themselves. */
+static int add_analysis(struct picture *p, struct run_file *f, const char *what,
+                        struct diag *reterr)
+{
+    struct recording r = {0};
+    struct cycles c;
+    int rc = recording_read(f, &r, reterr);
+
+    if (rc < 0) {
+        return rc;
+    }
+    if (strcmp(what, "resistance") == 0) {
+        rc = picture_resistance(p, &r, reterr);
+    } else if (strcmp(what, "cycles") == 0) {
+        rc = cycles_of(&r, CYCLE_ORDER_FOUND, &c, reterr);
+        if (rc == 0) {
+            picture_counted(p, &c);
+            cycles_done(&c);
+        }
+    } else {
+        rc = picture_ica(p, &r, strcmp(what, "ica") == 0 ? ICA_DQ_DV : ICA_DV_DQ, reterr);
+    }
+    recording_done(&r);
+    return rc;
+}
+
+/* Imported steps are numbered by whoever recorded them; the rows tell where cycles begin. */
+static int add_cycles(struct picture *p, struct run_file *f, const struct story *s,
+                      struct diag *reterr)
+{
+    if (run_is_import(&s->info)) {
+        return add_analysis(p, f, "cycles", reterr);
+    }
+    picture_cycles(p, s);
+    return 0;
+}
+
+static bool is_analysis(const char *what)
+{
+    return strcmp(what, "resistance") == 0 || strcmp(what, "ica") == 0 || strcmp(what, "dva") == 0;
+}
+
 static int fill(struct picture *p, struct run_file *f, const struct story *s, const struct wish *w,
                 struct diag *reterr)
 {
     bool all = strcmp(w->what, "all") == 0;
+    struct run_info info = s->info;
     int rc = 0;
 
-    picture_title(p, &s->info);
+    if (story_start_unknown(s)) {
+        info.wall_start = NSEC_NEVER;
+    }
+    picture_title(p, &info);
     if (w->n_channels > 0) {
         rc = picture_channels(p, f, s, w->channel, w->n_channels, &w->range, reterr);
         all = false;
@@ -164,10 +208,16 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
         rc = picture_curves(p, f, s, reterr);
     }
     if (rc == 0 && (all || strcmp(w->what, "cycles") == 0)) {
-        picture_cycles(p, s);
+        rc = add_cycles(p, f, s, reterr);
     }
     if (rc == 0 && (all || strcmp(w->what, "contact") == 0)) {
         picture_contact(p, s);
+    }
+    if (rc == 0 && strcmp(w->what, "groups") == 0) {
+        rc = picture_groups(p, f, s, &w->range, reterr);
+    }
+    if (rc == 0 && is_analysis(w->what)) {
+        rc = add_analysis(p, f, w->what, reterr);
     }
     if (rc == 0 && !has_points(p)) {
         const char *of = w->n_channels > 0 ? w->channel[0] : all ? "" : w->what;
@@ -179,18 +229,6 @@ static int fill(struct picture *p, struct run_file *f, const struct story *s, co
 }
 
 /* ---- Where it goes ---- */
-
-static void terminal_size(struct plot_target *to)
-{
-    const char *columns = getenv("COLUMNS");
-    int64_t n = 0;
-
-    to->columns = COLUMNS_USUAL;
-    to->rows = ROWS_USUAL;
-    if (columns && str_to_int(columns, strlen(columns), &n) == 0 && n >= 40 && n <= 400) {
-        to->columns = (unsigned)n;
-    }
-}
 
 /* In a terminal without a wish for one panel, the first and the last tell most: time, and what the
  * run was for. */
@@ -205,82 +243,6 @@ static void shorten(struct picture *p)
         p->panel[1] = p->panel[p->n - 1];
         p->n = 2;
     }
-}
-
-/* gnuplot fills its lines with blanks and begins with an empty one. */
-static void print_trimmed(FILE *from)
-{
-    char line[1024];
-    bool empty = true; /* the line before */
-
-    rewind(from);
-    while (fgets(line, sizeof(line), from)) {
-        size_t n = strlen(line);
-
-        while (n > 0 && strchr(" \n\f", line[n - 1])) {
-            n--;
-        }
-        if (n > 0 || !empty) {
-            printf("%.*s\n", (int)n, line);
-        }
-        empty = n == 0;
-    }
-}
-
-static int draw_terminal(const struct picture *p, struct diag *reterr)
-{
-    struct plot_target to = {.as = PLOT_TERMINAL};
-    FILE *drawn = tmpfile();
-    struct text script = {0};
-    int rc;
-
-    if (!drawn) {
-        return diag_add(reterr, E_IO, "cannot make a temporary file: %s", strerror(errno));
-    }
-    terminal_size(&to);
-    plot_script(p, &to, &script);
-    rc = plot_run(script.p, script.n, NULL, drawn, reterr);
-    if (rc == 0) {
-        printf("%s\n", p->title);
-        print_trimmed(drawn);
-    }
-    text_done(&script);
-    fclose(drawn);
-    return rc;
-}
-
-/* out: the picture's path. Its script stands beside it, and gnuplot works in their folder. */
-static int draw_file(const struct picture *p, enum plot_as as, const char *out, struct diag *reterr)
-{
-    char folder[LOOK_PATH_MAX], beside[LOOK_PATH_MAX + 8];
-    const char *slash = strrchr(out, '/'), *name = slash ? slash + 1 : out;
-    const char *dot = strrchr(name, '.');
-    const struct plot_target to = {.as = as, .file = name};
-    size_t stem = dot ? (size_t)(dot - out) : strlen(out);
-    struct text script = {0};
-    int rc = str_fmt(folder, sizeof(folder), "%.*s", slash ? (int)(slash - out) + 1 : 2,
-                     slash ? out : "./");
-
-    if (rc < 0 || str_fmt(beside, sizeof(beside), "%.*s.gp", (int)stem, out) < 0 ||
-        name[0] == '\0') {
-        return diag_add(reterr, E_RANGE, "`%s` is no name for a picture", out);
-    }
-    if (strcmp(beside, out) == 0) {
-        return diag_add(reterr, E_RANGE, "`%s` is the name that the script gets", out);
-    }
-    plot_script(p, &to, &script);
-    rc = file_write(beside, script.p, script.n);
-    if (rc < 0) {
-        diag_add(reterr, rc, "cannot write %s: %s", beside, err_text(rc));
-        diag_hint(reterr, "--out FILE puts picture and script elsewhere");
-    } else {
-        rc = plot_run(script.p, script.n, folder, stdout, reterr);
-    }
-    text_done(&script);
-    if (rc == 0 && access(out, R_OK) < 0) {
-        rc = diag_add(reterr, E_IO, "gnuplot made no %s", out);
-    }
-    return rc;
 }
 
 /* NNNNNN.svg; one kind of panel or a channel: NNNNNN-curves.svg, NNNNNN-cell.voltage.svg. */
@@ -314,13 +276,13 @@ static int draw(const struct args *a, struct picture *p, const struct wish *w, c
     if (strcmp(as, "terminal") != 0) {
         rc = picture_path(w, base, as, out, sizeof(out));
         rc = rc < 0 ? diag_add(&d, rc, "the path of the picture is too long")
-                    : draw_file(p, strcmp(as, "png") == 0 ? PLOT_PNG : PLOT_SVG, out, &d);
+                    : plot_draw_file(p, strcmp(as, "png") == 0 ? PLOT_PNG : PLOT_SVG, out, &d);
     }
     if (rc == 0 && (!w->as || strcmp(as, "terminal") == 0)) {
         if (strcmp(w->what, "all") == 0 && w->n_channels == 0) {
             shorten(p);
         }
-        rc = draw_terminal(p, &d);
+        rc = plot_draw_terminal(p, &d);
     }
     if (rc < 0) {
         cli_findings(a, &d);
@@ -440,7 +402,9 @@ static int run(const struct args *a)
 }
 
 static const struct option options[] = {
-    {"--what",    "KIND",   false, "all (default), time, curves, cycles, contact or temperatures" },
+    {"--what",    "KIND",   false,
+     "all (default: time, curves, cycles, contact), one of these, or temperatures, groups, "
+     "resistance, ica, dva"                                                                       },
     {"--channel", "NAME",   true,  "this channel over time"                                       },
     {"--from",    "TIME",   false, "of the run, such as \"10 h\""                                 },
     {"--to",      "TIME",   false, "of the run"                                                   },
@@ -454,11 +418,12 @@ const struct command cmd_plot = {
     .name = "plot",
     .group = "use",
     .arguments = "[RUN]",
-    .help = "draw a run: over time, voltage over charge, capacity, resistance over pressure",
+    .help = "draw a run: over time, voltage over charge, capacity, resistance, dQ/dV",
     .more =
         "RUN is a number of `benchctl runs` or the path of a run file; without it the newest.\n"
         "The script that drew a picture is kept beside it with its data. --json and --csv print\n"
-        "the points of the picture instead.\n"
+        "the points of the picture instead. groups: voltages of the cell groups of a string;\n"
+        "resistance: over the state of charge; ica, dva: dQ/dV and dV/dQ of every half cycle.\n"
         "\n"
         "  benchctl plot 42 --what contact\n"
         "  benchctl plot 42 --channel cell.voltage --channel chamber.temperature --from \"10 h\" "

@@ -3,6 +3,10 @@
 
 #include <string.h>
 
+enum {
+    WHAT_MAX = 48 /* of a file's name, so that a line fits into a terminal */
+};
+
 struct listing {
     const struct args *a;
     const char *article;
@@ -48,10 +52,12 @@ static void csv_run(const struct run_info *r)
 
 static void table_run(struct listing *l, const struct run_info *r)
 {
-    char text[120];
+    char text[160];
+    size_t n;
 
     table_cell(&l->table, "%lld", (long long)r->number);
-    table_cell(&l->table, "%s", r->procedure);
+    n = strlen(run_what(r, text, sizeof(text)));
+    table_cell(&l->table, "%.*s%s", WHAT_MAX, text, n > WHAT_MAX ? "..." : "");
     table_cell(&l->table, "%s", r->article[0] ? r->article : "-");
     table_cell(&l->table, "%s", r->station[0] ? r->station : "-");
     table_cell(&l->table, "%s", wall_text(r->wall_start, false, text, sizeof(text)));

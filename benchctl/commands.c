@@ -24,6 +24,7 @@ extern const struct command cmd_runs;
 extern const struct command cmd_show;
 extern const struct command cmd_plot;
 extern const struct command cmd_analyze;
+extern const struct command cmd_compare;
 extern const struct command cmd_diff;
 extern const struct command cmd_report;
 extern const struct command cmd_export;
@@ -56,6 +57,7 @@ const struct command *const commands[] = {
     &cmd_show,
     &cmd_plot,
     &cmd_analyze,
+    &cmd_compare,
     &cmd_diff,
     &cmd_report,
     &cmd_export,

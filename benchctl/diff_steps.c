@@ -348,6 +348,25 @@ static void put_guard(struct words *w, const struct guard *g)
     expr_field(w, it, "where", g->where);
 }
 
+static void put_model(struct words *w, struct item *it)
+{
+    const struct prog_model *m = &w->program->model;
+    char text[48];
+
+    if (m->of == PROG_NONE) {
+        return;
+    }
+    words_field(w, it, "model", "%s", program_text(w->program, m->of));
+    words_field(w, it, "band", "%s",
+                qty_print(m->band_v, DIMS_VOLTAGE, false, text, sizeof(text)));
+    if (m->start == MODEL_AT_SOC) {
+        str_from_double(m->soc, text, sizeof(text));
+    } else {
+        str_copy(text, sizeof(text), m->start == MODEL_FRESH ? "fresh" : "from ocv");
+    }
+    words_field(w, it, "start", "%s", text);
+}
+
 static void put_head(struct words *w)
 {
     static const char *const policies[] = {"resume", "pause", "restart-step", "safe", "end", "ask"};
@@ -367,6 +386,7 @@ static void put_head(struct words *w)
     } else {
         words_field(w, it, "on power loss", "%s", policies[p->on_power_loss]);
     }
+    put_model(w, it);
 }
 
 void words_settings(struct words *w)

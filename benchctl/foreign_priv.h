@@ -122,6 +122,7 @@ enum export_lost {
     LOST_POWER,
     LOST_SOAK,
     LOST_LIMIT,
+    LOST_MODEL,
     LOST_COUNT
 };
 struct exporter {

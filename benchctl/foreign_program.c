@@ -74,6 +74,7 @@ static void tell_lost(struct exporter *x)
         "what happens after a loss of power is not carried over",
         "when a temperature counts as reached is not carried over",
         "the limit of voltage on the other side is not carried over",
+        "the model beside the cell is not carried over",
     };
 
     for (int i = 0; i < LOST_COUNT; i++)
@@ -463,6 +464,9 @@ static void head_guards(struct exporter *x)
     x->pos = key_pos(x, "watch");
     for (uint16_t i = 0; i < p->n_watches; i++)
         export_count(x, LOST_WATCH);
+    x->pos = key_pos(x, "model");
+    if (p->model.of != PROG_NONE)
+        export_count(x, LOST_MODEL);
     x->pos = key_pos(x, "on_power_loss");
     if (p->on_power_loss != POWER_RESUME || p->on_power_loss_else != POWER_PAUSE ||
         !foreign_same(p->power_loss_within_s, 600.0))

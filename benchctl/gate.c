@@ -199,8 +199,8 @@ static int fx_safe(struct session *s, struct diag *reterr)
 
 static void fx_record(struct session *s, const struct event *e, const struct effect *fx)
 {
-    if (!s->opt.store) {
-        return;
+    if (!s->opt.store || (s->band && fx->code == s->band->group)) {
+        return; /* a model's rows go with the cycler's */
     }
     const struct station_group *g = &s->map->desc.group[fx->code];
     double value[GROUP_CHANS_MAX];
@@ -216,6 +216,9 @@ static void fx_record(struct session *s, const struct event *e, const struct eff
     struct store_row row = {.table = fx->code, .t = t, .step = (uint32_t)fx->v[3], .cycle = (uint32_t)fx->v[2], .value = value, .quality = quality,
                             .charge_ah = fx->v[0] / 3600.0, .energy_wh = fx->v[1] / 3600.0};
     stored(s, store_sample(s->opt.store, &row));
+    if (s->band && fx->code == s->run->derived.cycler_group) {
+        session_model_row(s, t, row.step, row.cycle, e->kind == EV_SAMPLE && e->code == fx->code);
+    }
 }
 
 static void fx_step_begin(struct session *s, const struct effect *fx)
@@ -277,7 +280,7 @@ static void fx_measure(struct session *s, const struct effect *fx)
     }
 }
 
-static void fx_text(struct session *s, const char *level, const char *text)
+void session_tell(struct session *s, const char *level, const char *text)
 {
     session_say(s, level, "%s", text);
     if (s->opt.store) {
@@ -291,12 +294,12 @@ static void fx_alarm(struct session *s, const struct effect *fx)
     char text[MESSAGE_MAX];
     if (fx->code == PROG_NONE && fx->value > 0.5 && (uint16_t)fx->value == s->run->cause) { /* the run's own: it knows what it is about */
         run_story(s->run, s->program, text, sizeof text);
-        fx_text(s, levels[fx->chan], text);
+        session_tell(s, levels[fx->chan], text);
     } else if (fx->code == PROG_NONE) {
-        fx_text(s, levels[fx->chan], program_text(s->program, fx->text));
+        session_tell(s, levels[fx->chan], program_text(s->program, fx->text));
     } else {
         run_format(s->program, fx->code, fx->v, text, sizeof text);
-        fx_text(s, levels[fx->chan], text);
+        session_tell(s, levels[fx->chan], text);
     }
 }
 
@@ -394,7 +397,7 @@ int session_effects(struct session *s, const struct event *e, struct diag *reter
         case FX_NOTE: {
             char text[MESSAGE_MAX];
             run_format(s->program, fx->code, fx->v, text, sizeof text);
-            fx_text(s, "note", text);
+            session_tell(s, "note", text);
             break;
         }
         case FX_ALARM: fx_alarm(s, fx); break;

@@ -112,6 +112,20 @@ int look_open(const struct args *a, const char *word, struct run_file **ret,
     return EXIT_DONE;
 }
 
+bool run_is_import(const struct run_info *r)
+{
+    return strcmp(r->procedure, "import") == 0 && r->bench[0] == '\0';
+}
+
+const char *run_what(const struct run_info *r, char *buf, size_t size)
+{
+    int rc = run_is_import(r) && r->title[0] ? str_fmt(buf, size, "import of %s", r->title)
+                                             : str_fmt(buf, size, "%s", r->procedure);
+
+    (void)rc; /* a long name is cut */
+    return buf;
+}
+
 const char *wall_text(nsec wall, bool iso, char *buf, size_t size)
 {
     /* Rounded down also before 1970, so that seconds never go backwards. */

@@ -34,6 +34,10 @@ const char *shown_text(const struct shown *s, double si, char *buf, size_t size)
 int look_open(const struct args *a, const char *word, struct run_file **ret,
               struct run_info *ret_info, char *ret_base);
 
+/* Whether it was recorded elsewhere, and read from a file. */
+bool run_is_import(const struct run_info *r);
+/* What was done, for a head line or a list: "assb-formation", "import of cell-7.csv". */
+const char *run_what(const struct run_info *r, char *buf, size_t size);
 /* "2026-11-20 18:02" or, iso, "2026-11-20T18:02:00Z": UTC both. */
 const char *wall_text(nsec wall, bool iso, char *buf, size_t size);
 /* "done", "tripped", ... or "not ended"; coloured when it should catch the eye. */

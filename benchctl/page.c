@@ -118,7 +118,7 @@ static void look_at(const struct page *s, unsigned column, struct look *ret)
     (void)rc;
 }
 
-/* ---- Terminal ---- */
+/* ---- In words ---- */
 
 /* As many decimals as show one or two digits of u: two where the first is 1 or 2. */
 static int decimals_for(double u)
@@ -140,6 +140,7 @@ const char *figure_text(struct figure f, double scale, int decimals, char *buf, 
         return buf;
     }
     if (!(u > 0.0) || !isfinite(u)) {
+        v = fabs(v) < 0.5 * pow(10.0, -decimals) ? 0.0 : v; /* no "-0.000" */
         str_fixed(v, decimals, 0, false, false, buf, size);
         return buf;
     }
@@ -151,36 +152,54 @@ const char *figure_text(struct figure f, double scale, int decimals, char *buf, 
     return buf;
 }
 
-static void print_cell(struct table *t, const struct page_column *c, const struct look *l,
-                       const struct cell *x)
+static void tell_cell(const struct page_told *to, const struct page_column *c, const struct look *l,
+                      const struct cell *x)
 {
     struct figure f = {x->f.v - c->offset, x->f.u, x->f.why};
-    char text[64];
+    char text[TEXT_MAX] = "-";
+    int rc = 0;
 
     switch (c->kind) {
-    case SHEET_COUNT: table_cell(t, "%llu", (unsigned long long)x->count); break;
-    case SHEET_TEXT: table_cell(t, "%s", x->text); break;
+    case SHEET_COUNT: rc = str_fmt(text, sizeof(text), "%llu", (unsigned long long)x->count); break;
+    case SHEET_TEXT: str_copy(text, sizeof(text), x->text); break;
     case SHEET_ROWS:
-        if (x->rows.n == 0) {
-            table_cell(t, "-");
-        } else {
-            table_cell(t, "%zu..%zu", x->rows.first + 1, x->rows.first + x->rows.n);
+        if (x->rows.n > 0) {
+            rc = str_fmt(text, sizeof(text), "%zu..%zu", x->rows.first + 1,
+                         x->rows.first + x->rows.n);
         }
         break;
     case SHEET_NUMBER:
-    case SHEET_FIGURE:
-        table_cell(t, "%s", figure_text(f, l->scale, l->decimals, text, sizeof(text)));
-        break;
-    default: table_cell(t, "%s", ""); break;
+    case SHEET_FIGURE: figure_text(f, l->scale, l->decimals, text, sizeof(text)); break;
+    default: break;
     }
+    (void)rc; /* it has room for the longest */
+    to->cell(to->ctx, text);
+}
+
+static bool is_wanted(const struct page_column *c, const char *const *keys)
+{
+    for (; keys && *keys; keys++) {
+        if (strcmp(c->key, *keys) == 0) {
+            return true;
+        }
+    }
+    return !keys;
 }
 
 /* A column that has a title and something to say. */
-static bool is_shown(const struct page *s, unsigned column)
+static bool is_shown(const struct page *s, unsigned column, const char *const *keys)
 {
     const struct page_column *c = &s->column[column];
 
-    if (!c->title) {
+    if (!c->title || !is_wanted(c, keys)) {
+        return false;
+    }
+    if (c->kind == SHEET_TEXT) {
+        for (size_t i = 0; i < rows_of(s); i++) {
+            if (cell_at(s, i, column)->text[0]) {
+                return true;
+            }
+        }
         return false;
     }
     if (c->kind != SHEET_NUMBER && c->kind != SHEET_FIGURE) {
@@ -247,31 +266,64 @@ static void column_reasons(const struct page *s, unsigned column, struct reason 
     }
 }
 
-static void print_reasons(const struct page *s)
+static void tell_reasons(const struct page *s, const char *const *keys, const struct page_told *to)
 {
     struct reason r[REASONS_MAX];
+    char text[400];
     unsigned n = 0;
 
     for (unsigned c = 0; c < s->n_columns; c++) {
-        if (s->column[c].kind == SHEET_FIGURE && s->column[c].title) {
+        if (s->column[c].kind == SHEET_FIGURE && s->column[c].title &&
+            is_wanted(&s->column[c], keys)) {
             column_reasons(s, c, r, &n);
         }
     }
     for (unsigned i = 0; i < n; i++) {
-        printf("%s %s (%zu row%s): %s\n", i == 0 ? "not identifiable:" : "                 ",
-               r[i].titles, r[i].n, r[i].n == 1 ? "" : "s", r[i].why);
+        int rc = str_fmt(text, sizeof(text), "%s (%zu row%s): %s", r[i].titles, r[i].n,
+                         r[i].n == 1 ? "" : "s", r[i].why);
+
+        (void)rc; /* what does not fit is cut */
+        to->reason(to->ctx, i == 0, text);
     }
 }
 
-static void print_text(const struct page *s)
+static void tell_gap(size_t n, unsigned n_columns, const struct page_told *to)
+{
+    char text[40];
+    int rc = str_fmt(text, sizeof(text), "%zu left out", n);
+
+    (void)rc;
+    for (unsigned k = 0; k < n_columns; k++) {
+        to->cell(to->ctx, k == 0 ? "..." : k == 1 ? text : "");
+    }
+}
+
+static void tell_rows(const struct page *s, const struct look *look, unsigned n, size_t most,
+                      const struct page_told *to)
+{
+    size_t rows = rows_of(s), head = most / 2, tail = most - head;
+    bool cut = most > 0 && rows > most + 1;
+
+    for (size_t i = 0; i < rows; i++) {
+        if (cut && i == head) {
+            i = rows - tail;
+            tell_gap(rows - most, n, to);
+        }
+        for (unsigned k = 0; k < n; k++) {
+            tell_cell(to, &s->column[look[k].column], &look[k], cell_at(s, i, look[k].column));
+        }
+    }
+}
+
+void page_tell(const struct page *s, const char *const *keys, size_t most,
+               const struct page_told *to)
 {
     const char *headers[32];
     struct look look[32];
     unsigned n = 0, right = 0;
-    struct table t;
 
     for (unsigned c = 0; c < s->n_columns && n < ARRAY_LEN(headers); c++) {
-        if (is_shown(s, c)) {
+        if (is_shown(s, c, keys)) {
             right |= s->column[c].kind != SHEET_TEXT ? 1U << n : 0U;
             look_at(s, c, &look[n]);
             headers[n] = look[n].title;
@@ -279,19 +331,66 @@ static void print_text(const struct page *s)
         }
     }
     if (n > 0 && rows_of(s) > 0) {
-        table_begin(&t, n, right, headers);
-        for (size_t i = 0; i < rows_of(s); i++) {
-            for (unsigned k = 0; k < n; k++) {
-                print_cell(&t, &s->column[look[k].column], &look[k], cell_at(s, i, look[k].column));
-            }
+        to->table(to->ctx, n, right, headers);
+        tell_rows(s, look, n, most, to);
+        to->end(to->ctx);
+    }
+    tell_reasons(s, keys, to);
+    for (size_t from = 0, i = 0; i < s->notes.n; i++) {
+        char line[400];
+
+        if (s->notes.p[i] == '\n') {
+            int rc = str_fmt(line, sizeof(line), "%.*s", (int)(i - from), s->notes.p + from);
+
+            (void)rc; /* page_note made it no longer */
+            to->note(to->ctx, line);
+            from = i + 1;
         }
-        table_print(&t, stdout);
-        putchar('\n');
     }
-    print_reasons(s);
-    if (s->notes.n > 0) {
-        fwrite(s->notes.p, 1, s->notes.n, stdout);
-    }
+}
+
+void page_done(struct page *s)
+{
+    list_done(&s->cells);
+    text_done(&s->notes);
+}
+
+/* ---- Terminal ---- */
+
+static void begin_table(void *ctx, unsigned n, unsigned right, const char *const *titles)
+{
+    table_begin(ctx, n, right, titles);
+}
+
+static void put_cell(void *ctx, const char *text)
+{
+    table_cell(ctx, "%s", text);
+}
+
+static void end_table(void *ctx)
+{
+    table_print(ctx, stdout);
+    putchar('\n');
+}
+
+static void put_reason(void *ctx, bool first, const char *text)
+{
+    (void)ctx;
+    printf("%s %s\n", first ? "not identifiable:" : "                 ", text);
+}
+
+static void put_note(void *ctx, const char *text)
+{
+    (void)ctx;
+    puts(text);
+}
+
+static void print_text(const struct page *s)
+{
+    struct table t;
+    const struct page_told to = {&t, begin_table, put_cell, end_table, put_reason, put_note};
+
+    page_tell(s, NULL, 0, &to);
 }
 
 /* ---- CSV ---- */
@@ -429,7 +528,6 @@ int page_out(struct page *s, const struct args *a, const char *analysis)
     } else {
         print_text(s);
     }
-    list_done(&s->cells);
-    text_done(&s->notes);
+    page_done(s);
     return rc;
 }

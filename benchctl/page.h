@@ -45,6 +45,21 @@ void page_figure(struct page *s, struct figure f);
 void page_text(struct page *s, const char *text);
 void page_rows(struct page *s, struct rows rows);
 void page_note(struct page *s, const char *fmt, ...) PRINTF(2, 3);
+/* Where a sheet is told in words: its table, then why something is missing, then its notes. */
+struct page_told {
+    void *ctx;
+    /* right: bit per column that is right-aligned. Not called when there are no rows. */
+    void (*table)(void *ctx, unsigned n_columns, unsigned right, const char *const *titles);
+    void (*cell)(void *ctx, const char *text);
+    void (*end)(void *ctx); /* of the table */
+    void (*reason)(void *ctx, bool first, const char *text);
+    void (*note)(void *ctx, const char *text);
+};
+/* keys: the columns that are told, up to NULL; NULL: all that have a title. most: of more rows the
+ * first and the last ones; 0: all. */
+void page_tell(const struct page *s, const char *const *keys, size_t most,
+               const struct page_told *to);
+void page_done(struct page *s);
 /* Prints and frees. JSON: an object with `analysis`, `notes` and `rows`. Exit code. */
 int page_out(struct page *s, const struct args *a, const char *analysis);
 /* "30.090(36)" or "-". */

@@ -19,7 +19,7 @@ enum {
 
 /* ---- Panels ---- */
 
-static struct panel *panel_add(struct picture *p, const char *what, const char *title)
+struct panel *panel_add(struct picture *p, const char *what, const char *title)
 {
     struct panel *panel = &p->panel[p->n++];
 
@@ -29,8 +29,7 @@ static struct panel *panel_add(struct picture *p, const char *what, const char *
     return panel;
 }
 
-static struct series *series_add(struct panel *p, enum series_style style, bool second,
-                                 const char *title)
+struct series *series_add(struct panel *p, enum series_style style, bool second, const char *title)
 {
     struct series *s = &p->series[p->n++];
 
@@ -41,7 +40,7 @@ static struct series *series_add(struct panel *p, enum series_style style, bool 
     return s;
 }
 
-static void point_add(struct series *s, double x, double y, double z)
+void series_point(struct series *s, double x, double y, double z)
 {
     const struct plot_point p = {x, y, z};
 
@@ -53,7 +52,7 @@ static struct plot_point *point_at(const struct series *s, size_t i)
     return (struct plot_point *)(void *)s->points.p + i;
 }
 
-static void label(char *ret, const char *quantity, const char *unit)
+void axis_label(char ret[PLOT_LABEL_MAX], const char *quantity, const char *unit)
 {
     int rc = unit[0] ? str_fmt(ret, PLOT_LABEL_MAX, "%s / %s", quantity, unit)
                      : str_fmt(ret, PLOT_LABEL_MAX, "%s", quantity);
@@ -62,11 +61,13 @@ static void label(char *ret, const char *quantity, const char *unit)
 
 void picture_title(struct picture *p, const struct run_info *r)
 {
-    char start[32];
-    int rc = str_fmt(p->title, sizeof(p->title), "run %lld  %s%s%s%s%s  %s UTC",
-                     (long long)r->number, r->procedure, r->article[0] ? "  article " : "",
-                     r->article, r->station[0] ? "  station " : "", r->station,
-                     wall_text(r->wall_start, false, start, sizeof(start)));
+    bool when = r->wall_start != NSEC_NEVER;
+    char start[40], what[160];
+    int rc = str_fmt(p->title, sizeof(p->title), "run %lld  %s%s%s%s%s%s%s%s", (long long)r->number,
+                     run_what(r, what, sizeof(what)), r->article[0] ? "  article " : "", r->article,
+                     r->station[0] ? "  station " : "", r->station, when ? "  " : "",
+                     when ? wall_text(r->wall_start, false, start, sizeof(start)) : "",
+                     when ? " UTC" : "");
     (void)rc;
     /* it also stands in a comment of the script, which ends where a line ends */
     for (char *c = p->title; *c; c++) {
@@ -153,8 +154,9 @@ static bool falls(const struct trace *t, size_t i)
     return t->lo[after] + t->hi[after] < t->lo[before] + t->hi[before];
 }
 
-/* Points in SI and seconds; the picture's own units come when all of it is known. Lowest and highest of a bucket one after the other in the
- * order in which they were passed, a little apart, so that a slope stays a slope. */
+/* Points in SI and seconds; the picture's own units come when all of it is known. Lowest and
+ * highest of a bucket one after the other in the order in which they were passed, a little apart,
+ * so that a slope stays a slope. */
 static int trace_add(struct series *s, struct run_file *f, const char *channel,
                      const struct plot_range *range, struct diag *reterr)
 {
@@ -165,9 +167,9 @@ static int trace_add(struct series *s, struct run_file *f, const char *channel,
         bool down = falls(&t, i), wide = t.hi[i] > t.lo[i] && i > 0 && i + 1 < t.n;
         double apart_s = wide ? fmin(t.t_s[i] - t.t_s[i - 1], t.t_s[i + 1] - t.t_s[i]) / 4.0 : 0.0;
 
-        point_add(s, t.t_s[i] - apart_s, down ? t.hi[i] : t.lo[i], 0.0);
+        series_point(s, t.t_s[i] - apart_s, down ? t.hi[i] : t.lo[i], 0.0);
         if (t.hi[i] > t.lo[i]) {
-            point_add(s, t.t_s[i] + apart_s, down ? t.lo[i] : t.hi[i], 0.0);
+            series_point(s, t.t_s[i] + apart_s, down ? t.lo[i] : t.hi[i], 0.0);
         }
     }
     if (rc == 0) {
@@ -189,7 +191,7 @@ static double most_of(const struct series *s)
 }
 
 /* The values of an axis get one unit together. */
-static void axis_units(struct panel *p, bool second, const char *quantity, const char *si_unit)
+void axis_units(struct panel *p, bool second, const char *quantity, const char *si_unit)
 {
     double scale, offset, most = 0.0;
     struct dims d = DIMS_NONE;
@@ -211,7 +213,28 @@ static void axis_units(struct panel *p, bool second, const char *quantity, const
             point->y = shown_value(&shown, point->y);
         }
     }
-    label(second ? p->y2_label : p->y_label, quantity, shown.unit);
+    axis_label(second ? p->y2_label : p->y_label, quantity, shown.unit);
+}
+
+void axis_charge(struct panel *p, const char *quantity)
+{
+    struct shown shown;
+    double most = 0.0;
+
+    for (unsigned k = 0; k < p->n; k++) {
+        for (size_t i = 0; i < p->series[k].points.n; i++) {
+            most = fmax(most, fabs(point_at(&p->series[k], i)->x));
+        }
+    }
+    shown_for(most * 3600.0, DIMS_CHARGE, false, 4, &shown);
+    for (unsigned k = 0; k < p->n; k++) {
+        for (size_t i = 0; i < p->series[k].points.n; i++) {
+            struct plot_point *point = point_at(&p->series[k], i);
+
+            point->x = shown_value(&shown, point->x * 3600.0);
+        }
+    }
+    axis_label(p->x_label, quantity, shown.unit);
 }
 
 static void time_axis(struct panel *p, const struct story *s, const struct plot_range *range)
@@ -229,15 +252,31 @@ static void time_axis(struct panel *p, const struct story *s, const struct plot_
     }
     p->x_low = shown_value(&t, from_s);
     p->x_high = shown_value(&t, fmax(to_s, from_s + 1e-3));
-    label(p->x_label, "time", t.unit);
+    axis_label(p->x_label, "time", t.unit);
 }
 
-/* "cell.voltage" -> "voltage" */
-static const char *last_word(const char *channel)
+/* "cell.voltage" -> "voltage"; ret_n: without a number behind it, as in "cell.voltage_1" */
+static const char *last_word(const char *channel, size_t *ret_n)
 {
-    const char *dot = strrchr(channel, '.');
+    const char *dot = strrchr(channel, '.'), *word = dot ? dot + 1 : channel;
+    size_t n = strlen(word);
 
-    return dot ? dot + 1 : channel;
+    while (n > 0 && word[n - 1] >= '0' && word[n - 1] <= '9') {
+        n--;
+    }
+    *ret_n = n > 1 && word[n] != '\0' && word[n - 1] == '_' ? n - 1 : strlen(word);
+    return word;
+}
+
+static void axis_of(struct panel *p, bool second, const char *channel, const char *si_unit)
+{
+    char quantity[PLOT_LABEL_MAX];
+    size_t n = 0;
+    const char *word = last_word(channel, &n);
+    int rc = str_fmt(quantity, sizeof(quantity), "%.*s", (int)n, word);
+
+    (void)rc; /* a long name is cut */
+    axis_units(p, second, quantity, si_unit);
 }
 
 int picture_time(struct picture *p, struct run_file *f, const struct story *s,
@@ -255,12 +294,12 @@ int picture_time(struct picture *p, struct run_file *f, const struct story *s,
     panel = panel_add(p, "time", "");
     if (v) {
         rc = trace_add(series_add(panel, SERIES_LINE, false, v->name), f, v->name, range, reterr);
-        axis_units(panel, false, last_word(v->name), v->unit);
+        axis_of(panel, false, v->name, v->unit);
     }
     if (other && rc == 0) {
         rc = trace_add(series_add(panel, SERIES_LINE, v != NULL, other->name), f, other->name,
                        range, reterr);
-        axis_units(panel, v != NULL, last_word(other->name), other->unit);
+        axis_of(panel, v != NULL, other->name, other->unit);
     }
     time_axis(panel, s, range);
     return rc;
@@ -295,10 +334,47 @@ int picture_channels(struct picture *p, struct run_file *f, const struct story *
                        reterr);
     }
     for (unsigned k = first; k < p->n; k++) {
-        axis_units(&p->panel[k], false, last_word(p->panel[k].series[0].title), units[k]);
+        axis_of(&p->panel[k], false, p->panel[k].series[0].title, units[k]);
         time_axis(&p->panel[k], s, range);
     }
     p->stacked = true;
+    return rc;
+}
+
+/* "cell.voltage_3" -> "group 3" */
+static void group_title(const char *channel, char *ret, size_t size)
+{
+    size_t n = 0;
+    const char *word = last_word(channel, &n);
+    int rc = word[n] == '_' && strncmp(word, "voltage", n) == 0
+                 ? str_fmt(ret, size, "group %s", word + n + 1)
+                 : str_fmt(ret, size, "%s", channel);
+
+    (void)rc; /* it has room for a channel's name */
+}
+
+int picture_groups(struct picture *p, struct run_file *f, const struct story *s,
+                   const struct plot_range *range, struct diag *reterr)
+{
+    const struct channel_row *whole = channel_like(s, "cell.voltage", "V");
+    struct panel *panel = NULL;
+    char title[80];
+    int rc = 0;
+
+    for (size_t i = 0; i < s->channels.n && rc == 0; i++) {
+        const struct channel_row *c = channel_at(s, i);
+
+        if (c == whole || strcmp(c->unit, "V") != 0 || (panel && panel->n == PLOT_SERIES_MAX)) {
+            continue;
+        }
+        panel = panel ? panel : panel_add(p, "groups", "");
+        group_title(c->name, title, sizeof(title));
+        rc = trace_add(series_add(panel, SERIES_LINE, false, title), f, c->name, range, reterr);
+    }
+    if (panel) {
+        axis_units(panel, false, "voltage", "V");
+        time_axis(panel, s, range);
+    }
     return rc;
 }
 
@@ -320,12 +396,12 @@ static int on_branch(void *ctx, const struct branch_row *row)
         return 0;
     }
     if (c->begun && (row->cycle != c->cycle || row->charge != c->charge)) {
-        point_add(c->s, 0.0, NAN, 0.0);
+        series_point(c->s, 0.0, NAN, 0.0);
     }
     c->begun = true;
     c->cycle = row->cycle;
     c->charge = row->charge;
-    point_add(c->s, row->q_ah * 3600.0, row->v_v, (double)row->cycle);
+    series_point(c->s, row->q_ah, row->v_v, (double)row->cycle);
     return 0;
 }
 
@@ -334,25 +410,16 @@ int picture_curves(struct picture *p, struct run_file *f, const struct story *s,
 {
     struct curves c = {.story = s, .stride = (uint32_t)(s->cycles.n / CURVE_CYCLES) + 1};
     struct panel *panel;
-    struct shown shown;
-    double most = 0.0;
     int rc;
 
     if (s->cycles.n == 0) {
         return 0;
     }
-    panel = panel_add(p, "curves", "colour: cycle");
+    panel = panel_add(p, "curves", s->cycles.n > 1 ? "colour: cycle" : "");
     c.s = series_add(panel, SERIES_LINE, false, "");
     rc = run_branches(f, CURVE_POINTS, on_branch, &c, reterr);
-    for (size_t i = 0; i < c.s->points.n; i++) {
-        most = fmax(most, fabs(point_at(c.s, i)->x));
-    }
-    shown_for(most, DIMS_CHARGE, false, 4, &shown);
-    for (size_t i = 0; i < c.s->points.n; i++) {
-        point_at(c.s, i)->x = shown_value(&shown, point_at(c.s, i)->x);
-    }
     panel->by_cycle = s->cycles.n > 1;
-    label(panel->x_label, "charge passed", shown.unit);
+    axis_charge(panel, "charge passed");
     axis_units(panel, false, "voltage", "V");
     return rc;
 }
@@ -365,7 +432,7 @@ static enum series_style style_for(size_t n)
 }
 
 /* Whole cycles with half a cycle of room at each end. */
-static void cycle_axis(struct panel *p, double first, double last)
+void axis_cycles(struct panel *p, double first, double last)
 {
     str_copy(p->x_label, sizeof(p->x_label), "cycle");
     p->whole_x = true;
@@ -391,12 +458,12 @@ void picture_cycles(struct picture *p, const struct story *s)
         double x = (double)c->cycle;
 
         /* a half that was not done is no capacity of zero */
-        point_add(in, x, c->charge_ah > 0.0 ? c->charge_ah * 3600.0 : (double)NAN, 0.0);
-        point_add(out, x, c->discharge_ah > 0.0 ? c->discharge_ah * 3600.0 : (double)NAN, 0.0);
-        point_add(ce, x, 100.0 * c->ce, 0.0);
+        series_point(in, x, c->charge_ah > 0.0 ? c->charge_ah * 3600.0 : (double)NAN, 0.0);
+        series_point(out, x, c->discharge_ah > 0.0 ? c->discharge_ah * 3600.0 : (double)NAN, 0.0);
+        series_point(ce, x, 100.0 * c->ce, 0.0);
     }
-    cycle_axis(panel, (double)story_cycle(s, 0)->cycle,
-               (double)story_cycle(s, s->cycles.n - 1)->cycle);
+    axis_cycles(panel, (double)story_cycle(s, 0)->cycle,
+                (double)story_cycle(s, s->cycles.n - 1)->cycle);
     str_copy(panel->y2_label, sizeof(panel->y2_label), "CE / %");
     axis_units(panel, false, "capacity", "A s");
 }
@@ -410,7 +477,7 @@ static void add_fit(struct panel *panel, const struct story *s, double low_pa, d
     for (unsigned i = 0; i <= FIT_POINTS; i++) {
         double x_pa = low_pa + (high_pa - low_pa) * (double)i / FIT_POINTS;
 
-        point_add(line, x_pa, contact_resistance_ohm(&s->fit, x_pa), 0.0);
+        series_point(line, x_pa, contact_resistance_ohm(&s->fit, x_pa), 0.0);
     }
     for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
         int rc = str_fmt(panel->remark[i], sizeof(panel->remark[i]), "%s %s", names[i],
@@ -436,9 +503,9 @@ static void resistance_over_cycles(struct picture *p, const struct story *s)
     panel = panel_add(p, "contact", "");
     r = series_add(panel, style_for(n), false, story_r_title(s, title, sizeof(title)));
     for (size_t i = 0; i < n; i++) {
-        point_add(r, (double)row[i].cycle, row[i].r_ohm, 0.0);
+        series_point(r, (double)row[i].cycle, row[i].r_ohm, 0.0);
     }
-    cycle_axis(panel, (double)row[0].cycle, (double)row[n - 1].cycle);
+    axis_cycles(panel, (double)row[0].cycle, (double)row[n - 1].cycle);
     axis_units(panel, false, "resistance", "ohm");
 }
 
@@ -463,7 +530,7 @@ void picture_contact(struct picture *p, const struct story *s)
     panel = panel_add(p, "contact", "");
     measured = series_add(panel, SERIES_POINTS, false, story_r_title(s, title, sizeof(title)));
     for (size_t i = 0; i < s->resistance.n; i++) {
-        point_add(measured, s->resistance.row[i].pressure_pa, s->resistance.row[i].r_ohm, 0.0);
+        series_point(measured, s->resistance.row[i].pressure_pa, s->resistance.row[i].r_ohm, 0.0);
     }
     if (s->has_fit && s->fit.identifiable) {
         add_fit(panel, s, low_pa, high_pa);
@@ -475,6 +542,6 @@ void picture_contact(struct picture *p, const struct story *s)
                 shown_value(&shown, point_at(&panel->series[k], i)->x);
         }
     }
-    label(panel->x_label, "stack pressure", shown.unit);
+    axis_label(panel->x_label, "stack pressure", shown.unit);
     axis_units(panel, false, "resistance", "ohm");
 }

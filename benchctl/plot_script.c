@@ -16,7 +16,8 @@ enum {
 };
 
 static const char *const colours[] = {"#1f4e9c", "#d1541b", "#2a7f55", "#8a3f9e",
-                                      "#b08a00", "#3c9bc4", "#7a2f2f", "#666666"};
+                                      "#b08a00", "#3c9bc4", "#7a2f2f", "#666666",
+                                      "#e0709a", "#6aa516", "#0f6f78", "#a9a9a9"};
 
 /* ---- Words ---- */
 
@@ -145,7 +146,7 @@ static void put_series(struct text *t, const struct panel *p, unsigned panel, un
 {
     static const char *const styles[] = {
         [SERIES_LINE] = "lines", [SERIES_POINTS] = "points", [SERIES_BOTH] = "linespoints"};
-    static const unsigned marks[] = {7, 6, 9, 5, 11, 13, 4, 8};
+    static const unsigned marks[] = {7, 6, 9, 5, 11, 13, 4, 8, 10, 12, 14, 15};
     const struct series *s = &p->series[k];
 
     text_add(t, "$d%u_%u using 1:2%s with %s", panel, k, p->by_cycle ? ":3" : "", styles[s->style]);
@@ -267,6 +268,15 @@ static void put_axes(struct text *t, const struct panel *p, bool pretty)
         text_add(t, "]\n");
     } else {
         text_add(t, "set xrange [*:*]\n");
+    }
+    if (p->y_high > p->y_low) {
+        text_add(t, "set yrange [");
+        put_number(t, p->y_low);
+        text_add(t, ":");
+        put_number(t, p->y_high);
+        text_add(t, "]\n");
+    } else {
+        text_add(t, "set yrange [*:*]\n");
     }
     if (p->falling) {
         text_add(t, "set key inside right top vertical maxrows 8\n");
@@ -390,7 +400,7 @@ static void put_whole_panel(struct text *t, const struct picture *p, const struc
                             const unsigned *order, unsigned at, unsigned n)
 {
     const struct panel *panel = &p->panel[order[at]];
-    bool paper = to->as != PLOT_TERMINAL, tight = p->stacked && n > 2;
+    bool paper = to->as != PLOT_TERMINAL, tight = p->stacked && n > 1;
 
     if (paper) {
         put_layout(t, panel, to, p->title[0] != '\0', tight, at, n, place(p, at, n));

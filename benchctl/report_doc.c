@@ -70,6 +70,7 @@ static const char *keep(struct report *r, const char *fmt, va_list ap)
     }
 TEXT_BLOCK(report_heading, BLOCK_HEADING)
 TEXT_BLOCK(report_text, BLOCK_TEXT)
+TEXT_BLOCK(report_small, BLOCK_SMALL)
 TEXT_BLOCK(report_loud, BLOCK_LOUD)
 
 void report_table(struct report *r, const char *caption, unsigned n_columns, unsigned right,

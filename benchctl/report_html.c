@@ -5,7 +5,8 @@
 #include <string.h>
 
 enum {
-    WHOLE_ROWS = 16
+    WHOLE_ROWS = 16,
+    WIDE_COLUMNS = 9
 };
 
 static const char style[] =
@@ -16,6 +17,8 @@ static const char style[] =
     "h2 { font-size: 12.5pt; margin: 7mm 0 2mm; padding-bottom: 0.7mm;\n"
     "     border-bottom: 0.3mm solid #1f4e9c; break-after: avoid; }\n"
     "p { margin: 0 0 2mm; }\n"
+    "p.small { margin: 0 0 0.6mm; font-size: 8.5pt; color: #444; }\n"
+    "p.small + table, p.small + figure { margin-top: 5mm; }\n"
     ".loud { border-left: 1.2mm solid #b3261e; padding: 1mm 3mm; background: #fbeeed;\n"
     "        font-weight: bold; }\n"
     "table { border-collapse: collapse; width: 100%; margin: 1.5mm 0 3.5mm; font-size: 9pt;\n"
@@ -26,6 +29,8 @@ static const char style[] =
     "th, td { padding: 0.6mm 2mm 0.6mm 0; vertical-align: top; overflow-wrap: break-word; }\n"
     "td { border-bottom: 0.15mm solid #ccc; }\n"
     "th.r, td.r { text-align: right; white-space: nowrap; padding-right: 3mm; }\n"
+    "table.wide { font-size: 8pt; }\n"
+    "table.wide th { white-space: normal; vertical-align: bottom; }\n"
     "thead { display: table-header-group; }\n"
     "tr, table.whole { break-inside: avoid; }\n"
     "table.keys td:first-child { width: 38mm; color: #444; }\n"
@@ -109,7 +114,8 @@ static void put_table(FILE *to, const struct report_block *b)
 
     bool whole = b->cells.n <= (size_t)WHOLE_ROWS * b->n_columns; /* not cut by the end of a page */
 
-    fprintf(to, "<table class=\"%s%s\">\n", header ? "list" : "keys", whole ? " whole" : "");
+    fprintf(to, "<table class=\"%s%s%s\">\n", header ? "list" : "keys", whole ? " whole" : "",
+            b->n_columns >= WIDE_COLUMNS ? " wide" : "");
     if (b->text) {
         put_element(to, "<caption>", b->text, "</caption>\n");
     }
@@ -129,6 +135,7 @@ static void put_block(FILE *to, const struct report_block *b)
 {
     switch (b->kind) {
     case BLOCK_HEADING: put_element(to, "<h2>", b->text, "</h2>\n"); break;
+    case BLOCK_SMALL: put_element(to, "<p class=\"small\">", b->text, "</p>\n"); break;
     case BLOCK_TEXT: put_element(to, "<p>", b->text, "</p>\n"); break;
     case BLOCK_LOUD: put_element(to, "<p class=\"loud\">", b->text, "</p>\n"); break;
     case BLOCK_TABLE:

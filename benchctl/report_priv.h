@@ -1,7 +1,8 @@
 /* benchctl/report_priv.h - a report between a run and paper: blocks of text, tables and pictures,
  * the same for HTML, plain text and Markdown.
  *
- *     run file -> report_run.c, report_setup.c -> struct report -> report_html.c, report_text.c
+ *     run file -> report_run.c, report_setup.c, report_analysis.c -> struct report
+ *              -> report_html.c, report_text.c
  */
 #ifndef BENCHCTL_REPORT_PRIV_H
 #define BENCHCTL_REPORT_PRIV_H
@@ -19,6 +20,7 @@ enum report_form {
 enum block_kind {
     BLOCK_HEADING,
     BLOCK_TEXT,
+    BLOCK_SMALL, /* a note below a table */
     BLOCK_LOUD,  /* a text that must not be overlooked: trips, alarms */
     BLOCK_TABLE, /* cells row by row; the first row is the header */
     BLOCK_KEYS,  /* a table of two columns without a header */
@@ -48,6 +50,7 @@ void report_done(struct report *r);
 
 void report_heading(struct report *r, const char *fmt, ...) PRINTF(2, 3);
 void report_text(struct report *r, const char *fmt, ...) PRINTF(2, 3);
+void report_small(struct report *r, const char *fmt, ...) PRINTF(2, 3);
 void report_loud(struct report *r, const char *fmt, ...) PRINTF(2, 3);
 /* Cells follow, row by row. right: bit per column that is right-aligned. */
 void report_table(struct report *r, const char *caption, unsigned n_columns, unsigned right,
@@ -59,6 +62,20 @@ void report_key(struct report *r, const char *name, const char *fmt, ...) PRINTF
  * points is left out. */
 void report_picture(struct report *r, const char *caption, struct picture *p, unsigned width,
                     unsigned height);
+
+/* report_analysis.c: what the rows say. */
+struct insight {
+    struct recording recording;
+    bool has_cycles; /* else there is nothing to be told */
+    struct cycles cycles;
+};
+int insight_read(struct run_file *f, struct insight *ret, struct diag *reterr) MUST_USE;
+void insight_done(struct insight *in);
+int report_analyses(struct report *r, const struct insight *in, bool all,
+                    struct diag *reterr) MUST_USE;
+/* A line of the summary each, where there is something. */
+void report_groups_key(struct report *r, const struct insight *in);
+void report_capacity_key(struct report *r, const struct insight *in);
 
 /* report_setup.c: what the run was made with, from the texts that are kept in it. */
 int report_setup(struct report *r, struct run_file *f, const struct story *s,

@@ -10,8 +10,8 @@
 enum {
     TABLE_ROWS_MAX = 240, /* of a list; more are shown from both ends */
     TRACE_POINTS = 700,
-    CHANNELS_OF_A_KIND = 6,
-    WIDTH = 720, /* of a picture, in pixels of 1/4 mm on A4 paper */
+    CHANNELS_OF_A_KIND = 6, /* a picture with more is hard to read */
+    WIDTH = 720,            /* of a picture, in pixels of 1/4 mm on A4 paper */
     PANEL_HEIGHT = 150,
     PICTURE_HEIGHT = 300
 };
@@ -86,27 +86,59 @@ static void put_capacity(struct report *r, const struct story *s)
     if (!first) {
         return;
     }
-    report_key(
-        r, "discharge capacity", "%s in cycle %u, %s in cycle %u",
-        value_text(first->discharge_ah * 3600.0, DIMS_CHARGE, false, a, sizeof(a)), first->cycle,
-        value_text(last->discharge_ah * 3600.0, DIMS_CHARGE, false, b, sizeof(b)), last->cycle);
+    value_text(first->discharge_ah * 3600.0, DIMS_CHARGE, false, a, sizeof(a));
+    value_text(last->discharge_ah * 3600.0, DIMS_CHARGE, false, b, sizeof(b));
+    if (first == last) {
+        report_key(r, "discharge capacity", "%s in cycle %u", a, first->cycle);
+    } else {
+        report_key(r, "discharge capacity", "%s in cycle %u, %s in cycle %u", a, first->cycle, b,
+                   last->cycle);
+    }
+    if (!isfinite(last->ce) && !isfinite(last->ee)) {
+        return;
+    }
     report_key(r, "efficiency", "CE %s, EE %s in cycle %u",
                percent_text(last->ce, 2, ce, sizeof(ce)), percent_text(last->ee, 1, ee, sizeof(ee)),
                last->cycle);
 }
 
-static void put_summary(struct report *r, const struct story *s)
+static void put_when(struct report *r, const struct story *s)
 {
     const struct run_info *info = &s->info;
-    char began[40], over[40], took[40], text[200];
+    char began[40], over[40], took[40];
+
+    duration_text(nsec_to_s(info->duration), took, sizeof(took));
+    if (story_start_unknown(s)) {
+        report_key(r, "time", "%s; the file does not say when", took);
+        report_key(r, "imported", "%s UTC", wall_text(info->wall_start, false, began, 40));
+        return;
+    }
+    report_key(r, "time", "%s to %s UTC, %s", wall_text(info->wall_start, false, began, 40),
+               wall_text(info->wall_start + info->duration, false, over, 40), took);
+}
+
+static void put_summary(struct report *r, const struct story *s, const struct insight *in)
+{
+    const struct run_info *info = &s->info;
+    bool import = run_is_import(info);
+    char began[40], text[200];
 
     put_verdict(r, info);
-    report_key(r, "article", "%s", info->article[0] ? info->article : "not named");
-    report_key(r, "verdict", "%s", info->ended ? info->verdict : "not ended");
-    report_key(r, "time", "%s to %s UTC, %s", wall_text(info->wall_start, false, began, 40),
-               wall_text(info->wall_start + info->duration, false, over, 40),
-               duration_text(nsec_to_s(info->duration), took, sizeof(took)));
-    put_capacity(r, s);
+    if (!import || info->article[0]) {
+        report_key(r, "article", "%s", info->article[0] ? info->article : "not named");
+    }
+    if (import && info->ended && strcmp(info->verdict, "done") == 0) {
+        report_key(r, "recording", "imported whole from %s", info->title);
+    } else {
+        report_key(r, "verdict", "%s", info->ended ? info->verdict : "not ended");
+    }
+    put_when(r, s);
+    if (import) {
+        report_capacity_key(r, in);
+    } else {
+        put_capacity(r, s);
+    }
+    report_groups_key(r, in);
     if (s->resistance.n > 0) {
         double r_ohm = s->resistance.row[s->resistance.n - 1].r_ohm;
 
@@ -126,13 +158,13 @@ static bool is_unit(const struct channel_row *c, const char *unit)
 
 /* Voltage, current, temperatures and pressures in this order; the voltages of single cells of a
  * string have a picture of their own. */
-static unsigned choose_channels(const struct story *s, bool cells, const char **ret, unsigned most)
+static unsigned choose_channels(const struct story *s, const char **ret, unsigned most)
 {
     static const char *const units[] = {"V", "A", "K", "Pa"};
     const struct channel_row *row = (const struct channel_row *)(const void *)s->channels.p;
     unsigned n = 0;
 
-    for (unsigned u = 0; u < (cells ? 1U : ARRAY_LEN(units)); u++) {
+    for (unsigned u = 0; u < ARRAY_LEN(units); u++) {
         unsigned of_unit = 0;
 
         for (size_t i = 0; i < s->channels.n && n < most; i++) {
@@ -142,7 +174,7 @@ static unsigned choose_channels(const struct story *s, bool cells, const char **
                 continue;
             }
             of_unit++;
-            if (u > 0 || (of_unit == 1) != cells) {
+            if (u > 0 || of_unit == 1) {
                 ret[n++] = row[i].name;
             }
         }
@@ -150,40 +182,57 @@ static unsigned choose_channels(const struct story *s, bool cells, const char **
     return n;
 }
 
-static int put_time(struct report *r, struct run_file *f, const struct story *s, bool cells,
+static int put_time(struct report *r, struct run_file *f, const struct story *s,
                     struct diag *reterr)
 {
     const struct plot_range range = {-INFINITY, INFINITY, TRACE_POINTS};
     const char *names[CHANNELS_OF_A_KIND * 4];
-    struct picture p = {.n = 0};
-    unsigned n = choose_channels(s, cells, names, ARRAY_LEN(names));
+    struct picture p = {.n = 0}, groups = {.n = 0};
+    unsigned n = choose_channels(s, names, ARRAY_LEN(names));
     int rc = n > 0 ? picture_channels(&p, f, s, names, n, &range, reterr) : 0;
 
+    rc = rc < 0 ? rc : picture_groups(&groups, f, s, &range, reterr);
     if (rc == 0) {
         report_picture(r,
-                       cells ? "Voltages of the single groups over time."
-                             : "What was measured, over the time of the run (lowest and highest "
-                               "of each interval are drawn).",
+                       "What was measured, over the time of the run (lowest and highest of each "
+                       "interval are drawn).",
                        &p, WIDTH, p.n < 2 ? PICTURE_HEIGHT : 50 + PANEL_HEIGHT * p.n);
+        report_picture(r, "Voltages of the single groups over time.", &groups, WIDTH,
+                       PICTURE_HEIGHT);
     }
     picture_done(&p);
+    picture_done(&groups);
     return rc;
 }
 
+/* Over cycles there is something to see from two on. */
+static void fill_cycles(struct picture *p, const struct story *s, const struct insight *in)
+{
+    if (!run_is_import(&s->info)) {
+        if (s->cycles.n > 1) {
+            picture_cycles(p, s);
+        }
+    } else if (in->has_cycles && in->cycles.n > 1) {
+        picture_counted(p, &in->cycles);
+    }
+}
+
 static int put_pictures(struct report *r, struct run_file *f, const struct story *s,
-                        struct diag *reterr)
+                        const struct insight *in, struct diag *reterr)
 {
     struct picture curves = {.n = 0}, cycles = {.n = 0}, contact = {.n = 0};
     int rc;
 
     report_heading(r, "Pictures");
-    rc = put_time(r, f, s, false, reterr);
-    rc = rc < 0 ? rc : put_time(r, f, s, true, reterr);
+    rc = put_time(r, f, s, reterr);
     rc = rc < 0 ? rc : picture_curves(&curves, f, s, reterr);
     if (rc == 0) {
-        report_picture(r, "Voltage over the charge passed in each half cycle; colour: cycle.",
+        report_picture(r,
+                       s->cycles.n > 1
+                           ? "Voltage over the charge passed in each half cycle; colour: cycle."
+                           : "Voltage over the charge passed.",
                        &curves, WIDTH, PICTURE_HEIGHT);
-        picture_cycles(&cycles, s);
+        fill_cycles(&cycles, s, in);
         report_picture(r, "Capacity and coulombic efficiency over cycles.", &cycles, WIDTH,
                        PICTURE_HEIGHT);
         picture_contact(&contact, s);
@@ -341,7 +390,7 @@ static const char *step_charge(const struct shown *charge, double ah, char *buf,
 }
 
 static void put_step(struct report *r, const struct story *s, const struct step_row *step,
-                     const struct shown *charge)
+                     const struct shown *charge, bool ends)
 {
     const struct shown volts = {.scale = 1.0, .decimals = 3, .unit = "V"};
     bool over = step->ended != NSEC_NEVER;
@@ -350,10 +399,13 @@ static void put_step(struct report *r, const struct story *s, const struct step_
 
     report_cell(r, "%u", step->number);
     report_cell(r, "%u", step->cycle);
-    report_cell(r, "%s", step->name);
+    report_cell(r, "%s", story_step_text(s, step, text, sizeof(text)));
     report_cell(r, "%s", duration_text(nsec_to_s(until - step->began), text, sizeof(text)));
     report_cell(r, "%s", step_charge(charge, step->charge_ah, text, sizeof(text)));
     report_cell(r, "%s", shown_text(&volts, step->v_last, text, sizeof(text)));
+    if (!ends) {
+        return;
+    }
     if (over) {
         report_cell(r, "%s", story_end_text(step, text, sizeof(text)));
     } else {
@@ -365,6 +417,8 @@ static void put_steps(struct report *r, const struct story *s, bool all)
 {
     static const char *const headers[] = {"#",      "cycle",    "what",    "took",
                                           "charge", "V at end", "ended by"};
+    bool ends = !run_is_import(&s->info); /* what ended a step is in no recording */
+    unsigned n_columns = ARRAY_LEN(headers) - !ends;
     struct shown charge;
     double most_ah = 0.0;
 
@@ -376,12 +430,12 @@ static void put_steps(struct report *r, const struct story *s, bool all)
     }
     shown_for(most_ah * 3600.0, DIMS_CHARGE, false, 4, &charge);
     report_heading(r, "Steps");
-    report_table(r, NULL, ARRAY_LEN(headers), 1U | 1U << 1 | 1U << 3 | 1U << 4 | 1U << 5, headers);
+    report_table(r, NULL, n_columns, 1U | 1U << 1 | 1U << 3 | 1U << 4 | 1U << 5, headers);
     for (size_t i = 0; i < s->steps.n; i++) {
         if (!left_out(i, s->steps.n, all)) {
-            put_step(r, s, step_at(s, i), &charge);
+            put_step(r, s, step_at(s, i), &charge, ends);
         } else if (i == TABLE_ROWS_MAX / 2) {
-            put_gap(r, s->steps.n, ARRAY_LEN(headers));
+            put_gap(r, s->steps.n, n_columns);
         }
     }
 }
@@ -414,26 +468,43 @@ static void put_notes(struct report *r, const struct story *s, bool all)
     }
 }
 
-int report_run(struct report *r, struct run_file *f, const struct story *s, bool all,
-               struct diag *reterr)
+static int put_all(struct report *r, struct run_file *f, const struct story *s,
+                   const struct insight *in, bool all, struct diag *reterr)
 {
-    struct text title = {0};
     int rc;
 
-    text_add(&title, "Run %lld: %s", (long long)s->info.number,
-             s->info.title[0] ? s->info.title : s->info.procedure);
-    r->title = arena_dup(&r->arena, title.p);
-    text_done(&title);
-    put_summary(r, s);
+    put_summary(r, s, in);
     rc = report_setup(r, f, s, reterr);
-    rc = rc < 0 ? rc : put_pictures(r, f, s, reterr);
+    rc = rc < 0 ? rc : put_pictures(r, f, s, in, reterr);
+    rc = rc < 0 ? rc : report_analyses(r, in, all, reterr);
     if (rc < 0) {
         return rc;
     }
-    put_cycles(r, s, all);
+    if (!run_is_import(&s->info) || !in->has_cycles) {
+        put_cycles(r, s, all);
+    }
     put_contact(r, s);
     put_measures(r, s, all);
     put_steps(r, s, all);
     put_notes(r, s, all);
     return report_provenance(r, f, s, reterr);
+}
+
+int report_run(struct report *r, struct run_file *f, const struct story *s, bool all,
+               struct diag *reterr)
+{
+    struct text title = {0};
+    struct insight in;
+    int rc = insight_read(f, &in, reterr);
+
+    if (rc < 0) {
+        return rc;
+    }
+    text_add(&title, "Run %lld: %s", (long long)s->info.number,
+             s->info.title[0] ? s->info.title : s->info.procedure);
+    r->title = arena_dup(&r->arena, title.p);
+    text_done(&title);
+    rc = put_all(r, f, s, &in, all, reterr);
+    insight_done(&in);
+    return rc;
 }

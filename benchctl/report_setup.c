@@ -10,13 +10,15 @@
 
 enum {
     INSTRUMENTS_MAX = 16,
-    FLAT_MAX = 400
+    FLAT_MAX = 400,
+    CHANNEL_COLUMNS = 4
 };
 
 /* ---- Texts that are kept in the run ---- */
 
 struct source_row {
     const char *kind, *name, *sha256;
+    const char *text;    /* of a recording: how it was read */
     struct conf_doc doc; /* of bench, article and procedure; empty when it cannot be read */
 };
 struct sources {
@@ -37,8 +39,10 @@ static int on_source(void *ctx, unsigned n, const char *const *cells)
     row.kind = arena_dup(s->arena, cells[1]);
     row.name = arena_dup(s->arena, cells[2]);
     row.sha256 = arena_dup(s->arena, cells[3]);
-    if (conf_load_text(row.name, cells[4], strlen(cells[4]), &row.doc, NULL) < 0) {
-        memset(&row.doc, 0, sizeof(row.doc)); /* an imported file, or the YAML of another time */
+    if (strcmp(row.kind, "recording") == 0) {
+        row.text = arena_dup(s->arena, cells[4]);
+    } else if (conf_load_text(row.name, cells[4], strlen(cells[4]), &row.doc, NULL) < 0) {
+        memset(&row.doc, 0, sizeof(row.doc)); /* the YAML of another time */
     }
     list_add(&s->rows, &row);
     return 0;
@@ -117,6 +121,9 @@ static void put_article(struct report *r, const struct sources *sources, const s
     const struct conf_node *root = root_of(sources, "article");
     char text[64];
 
+    if (!root && !s->info.article[0] && !isfinite(s->info.capacity_c)) {
+        return; /* nothing is known of it */
+    }
     report_heading(r, "Article");
     if (!root || root->kind != CONF_MAP) {
         report_key(r, "article", "%s", s->info.article[0] ? s->info.article : "not named");
@@ -230,6 +237,7 @@ static int put_instruments(struct report *r, struct run_file *f, const struct so
 
 struct channels {
     struct report *r;
+    const char *const *headers; /* of the table, until it has begun */
     int at[6];
     bool header;
 };
@@ -280,6 +288,11 @@ static int on_channel(void *ctx, unsigned n, const char *const *cells)
         isnan(number_or_nan(cells[c->at[3]]))) {
         return 0; /* counted, not measured */
     }
+    if (c->headers) {
+        report_table(c->r, "Channels, with the accuracy of the range that served this article",
+                     CHANNEL_COLUMNS, 0, c->headers);
+        c->headers = NULL;
+    }
     report_cell(c->r, "%s", cells[c->at[0]]);
     report_cell(c->r, "%s", cells[c->at[1]]);
     accuracy_text(number_or_nan(cells[c->at[3]]), number_or_nan(cells[c->at[4]]), d, text,
@@ -292,34 +305,131 @@ static int on_channel(void *ctx, unsigned n, const char *const *cells)
 
 static int put_channels(struct report *r, struct run_file *f, struct diag *reterr)
 {
-    static const char *const headers[] = {"channel", "table", "accuracy (+-)", "resolution"};
+    static const char *const headers[CHANNEL_COLUMNS] = {"channel", "table", "accuracy (+-)",
+                                                         "resolution"};
     struct channels c = {.r = r, .header = true};
 
-    report_table(r, "Channels, with the accuracy of the range that served this article",
-                 ARRAY_LEN(headers), 0, headers);
+    c.headers = headers;
     return run_rows(f, "channel", on_channel, &c, reterr);
+}
+
+static void put_bench(struct report *r, const struct sources *sources, const struct story *s)
+{
+    const struct conf_node *procedure = root_of(sources, "procedure");
+    const struct run_info *info = &s->info;
+
+    report_key(r, "procedure", "%s %s", info->procedure, info->version);
+    if (procedure && scalar(procedure, "about")[0]) {
+        report_key(r, "about", "%s", scalar(procedure, "about"));
+    }
+    if (info->bench[0]) {
+        report_key(r, "bench", "%s%s%s%s", info->bench, info->station[0] ? ", station " : "",
+                   info->station,
+                   info->is_virtual ? " (virtual: simulated instruments and cell)" : "");
+    }
+    if (info->is_virtual) {
+        report_key(r, "seed", "%llu", (unsigned long long)info->seed);
+    }
+}
+
+/* The lines of the description that begin with a word: "evidence: decimal sign `.`". */
+static void each_line(const char *text, const char *word,
+                      void (*put)(void *ctx, const char *line, size_t n), void *ctx)
+{
+    size_t skip = strlen(word);
+
+    while (*text) {
+        size_t n = strcspn(text, "\n");
+
+        if (n > skip && strncmp(text, word, skip) == 0) {
+            put(ctx, text + skip, n - skip);
+        }
+        text += n + (text[n] != '\0');
+    }
+}
+
+static void add_line(void *ctx, const char *line, size_t n)
+{
+    struct text *to = ctx;
+
+    text_add(to, "%s%.*s", to->n > 0 ? "; " : "", (int)n, line);
+}
+
+static void key_of_lines(struct report *r, const char *name, const char *text, const char *word)
+{
+    struct text line = {0};
+
+    each_line(text, word, add_line, &line);
+    if (line.n > 0) {
+        report_key(r, name, "%s", line.p);
+    }
+    text_done(&line);
+}
+
+/* "Total Time [s] as t_s" -> Total Time [s], t_s */
+static void put_column(void *ctx, const char *line, size_t n)
+{
+    struct report *r = ctx;
+    size_t name = n;
+
+    while (name > 4 && strncmp(line + name - 4, " as ", 4) != 0) {
+        name--;
+    }
+    if (name <= 4) {
+        return;
+    }
+    report_cell(r, "%.*s", (int)(n - name), line + name);
+    name -= 4;
+    if (name > 3 && strncmp(line + name - 3, " []", 3) == 0) {
+        name -= 3; /* it states no unit */
+    }
+    report_cell(r, "%.*s", (int)name, line);
+}
+
+static void put_reading(struct report *r, const char *text)
+{
+    static const char *const headers[] = {"quantity", "column of the file"};
+
+    key_of_lines(r, "header", text, "header: ");
+    key_of_lines(r, "how it was told", text, "evidence: ");
+    report_table(r, "Columns, as they were read", ARRAY_LEN(headers), 0, headers);
+    each_line(text, "column: ", put_column, r);
+}
+
+/* An import has no bench: what it was read from, and how. */
+static int put_file(struct report *r, struct run_file *f, const struct sources *sources,
+                    const struct story *s, struct diag *reterr)
+{
+    struct instruments all = {.header = true};
+    int rc = run_rows(f, "sample_table", on_table, &all, reterr);
+
+    report_key(r, "file", "%s", s->info.title);
+    if (rc == 0 && all.n > 0) {
+        report_key(r, "format", "%s", all.one[0].name);
+    }
+    for (size_t i = 0; i < sources->rows.n; i++) {
+        if (strcmp(source_at(sources, i)->kind, "recording") == 0) {
+            put_reading(r, source_at(sources, i)->text);
+        }
+    }
+    return rc;
 }
 
 int report_setup(struct report *r, struct run_file *f, const struct story *s, struct diag *reterr)
 {
     struct sources sources;
-    const struct conf_node *procedure;
     int rc = sources_read(&sources, f, &r->arena, reterr);
 
     if (rc == 0) {
         put_article(r, &sources, s);
-        report_heading(r, "Set-up");
-        report_key(r, "procedure", "%s %s", s->info.procedure, s->info.version);
-        procedure = root_of(&sources, "procedure");
-        if (procedure && scalar(procedure, "about")[0]) {
-            report_key(r, "about", "%s", scalar(procedure, "about"));
+        if (run_is_import(&s->info)) {
+            report_heading(r, "Recording");
+            rc = put_file(r, f, &sources, s, reterr);
+        } else {
+            report_heading(r, "Set-up");
+            put_bench(r, &sources, s);
+            rc = put_instruments(r, f, &sources, reterr);
         }
-        report_key(r, "bench", "%s, station %s%s", s->info.bench, s->info.station,
-                   s->info.is_virtual ? " (virtual: simulated instruments and cell)" : "");
-        if (s->info.is_virtual) {
-            report_key(r, "seed", "%llu", (unsigned long long)s->info.seed);
-        }
-        rc = put_instruments(r, f, &sources, reterr);
     }
     rc = rc < 0 ? rc : put_channels(r, f, reterr);
     sources_done(&sources);
@@ -333,26 +443,31 @@ int report_provenance(struct report *r, struct run_file *f, const struct story *
 {
     static const char *const headers[] = {"what", "name", "SHA-256"};
     const struct run_info *info = &s->info;
+    bool import = run_is_import(info);
     struct sources sources;
     int rc = sources_read(&sources, f, &r->arena, reterr);
 
     if (rc == 0) {
         report_heading(r, "Provenance");
         report_table(r, NULL, ARRAY_LEN(headers), 0, headers);
-        report_cell(r, "compiled program");
-        report_cell(r, "%s %s", info->procedure, info->version);
+        report_cell(r, import ? "imported file" : "compiled program");
+        report_cell(r, "%s%s%s", import ? info->title : info->procedure, import ? "" : " ",
+                    info->version);
         report_cell(r, "%s", info->hash[0] ? info->hash : "-");
         for (size_t i = 0; i < sources.rows.n; i++) {
-            report_cell(r, "%s", source_at(&sources, i)->kind);
-            report_cell(r, "%s", source_at(&sources, i)->name);
+            report_cell(r, "%s", import ? "how it was read" : source_at(&sources, i)->kind);
+            report_cell(r, "%s", import ? "as above" : source_at(&sources, i)->name);
             report_cell(r, "%s", source_at(&sources, i)->sha256);
         }
         report_cell(r, "sample rows");
         report_cell(r, "run %lld", (long long)info->number);
         report_cell(r, "%s", info->rows_sha256[0] ? info->rows_sha256 : "the run has not ended");
-        report_key(r, "recorded by", "benchctl %s", info->build);
-        report_key(r, "watched", "%llu events, guards evaluated %llu times",
-                   (unsigned long long)info->events, (unsigned long long)info->guard_evaluations);
+        report_key(r, import ? "imported by" : "recorded by", "benchctl %s", info->build);
+        if (!import) {
+            report_key(r, "watched", "%llu events, guards evaluated %llu times",
+                       (unsigned long long)info->events,
+                       (unsigned long long)info->guard_evaluations);
+        }
     }
     sources_done(&sources);
     return rc;

@@ -3,6 +3,14 @@
 
 #include <string.h>
 
+/* Notes stand one below the other. */
+static bool follows_small(const struct report *r, size_t i)
+{
+    const struct report_block *b = (const struct report_block *)(const void *)r->blocks.p;
+
+    return i > 0 && b[i].kind == BLOCK_SMALL && b[i - 1].kind == BLOCK_SMALL;
+}
+
 /* ---- Plain text ---- */
 
 static void put_columns(FILE *to, const struct report_block *b)
@@ -32,9 +40,12 @@ void report_plain(const struct report *r, FILE *to)
 
     put_underlined(to, r->title, '=');
     for (size_t i = 0; i < r->blocks.n; i++, b++) {
-        putc('\n', to);
+        if (!follows_small(r, i)) {
+            putc('\n', to);
+        }
         switch (b->kind) {
         case BLOCK_HEADING: put_underlined(to, b->text, '-'); break;
+        case BLOCK_SMALL:
         case BLOCK_TEXT: fprintf(to, "%s\n", b->text); break;
         case BLOCK_LOUD: fprintf(to, "!! %s\n", b->text); break;
         case BLOCK_TABLE:
@@ -126,9 +137,12 @@ void report_markdown(const struct report *r, FILE *to)
 
     put_line(to, "# ", r->title, "\n");
     for (size_t i = 0; i < r->blocks.n; i++, b++) {
-        putc('\n', to);
+        if (!follows_small(r, i)) {
+            putc('\n', to);
+        }
         switch (b->kind) {
         case BLOCK_HEADING: put_line(to, "## ", b->text, "\n"); break;
+        case BLOCK_SMALL: put_line(to, "- ", b->text, "\n"); break;
         case BLOCK_TEXT: put_line(to, "", b->text, "\n"); break;
         case BLOCK_LOUD: put_line(to, "**", b->text, "**\n"); break;
         case BLOCK_TABLE:

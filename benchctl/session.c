@@ -117,7 +117,8 @@ static int feed_samples(struct session *s, const struct rig_event *re, uint16_t 
         e.quality[k] = came ? re->quality[m->chan] : (uint8_t)Q_STALE;
         e.sample[k] = came && e.quality[k] == Q_OK ? re->sample[m->chan] * m->scale : (double)NAN;
     }
-    return session_feed(s, &e, reterr);
+    int r = session_feed(s, &e, reterr);
+    return r == 0 && s->band && g == s->run->derived.cycler_group ? session_model(s, re->stamp, reterr) : r;
 }
 
 /* What decides is named rather than the silence before it; what comes while the bench is made safe is not the cause. */

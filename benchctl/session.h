@@ -10,6 +10,7 @@
 #ifndef BENCHCTL_SESSION_H
 #define BENCHCTL_SESSION_H
 
+#include "benchctl/model_band.h"
 #include "benchctl/rig.h"
 #include "benchctl/safe.h"
 #include "db/store.h"
@@ -80,6 +81,7 @@ struct session_state {            /* flat: part of the snapshot */
     struct event queue[SESSION_QUEUE]; /* events that effects caused */
     char text[MESSAGE_MAX];       /* why it ended */
     uint8_t stored_identity[STATION_GROUPS_MAX];
+    struct model_watch model;     /* of the cell model that is followed */
 };
 
 struct session {
@@ -88,6 +90,7 @@ struct session {
     const struct station_map *map;
     const struct program *program;
     const struct article *article;
+    const struct model_band *band; /* NULL: no model is followed */
     struct session_options opt;
     struct rig *rig;              /* own_rig of the lead */
     struct rig own_rig;
@@ -107,6 +110,12 @@ struct session {
     struct store_table tables[STATION_GROUPS_MAX];
     char columns[STATION_GROUPS_MAX][GROUP_CHANS_MAX][CHAN_NAME_MAX];
     char rows_sha256[65];
+    char model_identity[96];
+    struct {                      /* the cycler's row that the model's one waits for, within one sample */
+        bool due;
+        nsec t;
+        uint32_t step, cycle;
+    } model_row;
     /* Real lines: sets wait here until the store has made their event durable (gate.c). */
     unsigned n_held;
     struct {
@@ -127,6 +136,7 @@ struct session_input {
     const struct station_map *map;
     const struct program *program;
     const struct article *article;
+    const struct model_band *band; /* of the program; NULL or not there: no model is followed */
     const struct store_source *sources;
     unsigned n_sources;
     int64_t resume;               /* number of a run to go on with; 0: a new one */

@@ -21,14 +21,26 @@ static void name_column(const struct station_chan *c, char buf[CHAN_NAME_MAX])
     }
 }
 
+/* What a model said is kept like what an instrument said: which one, of which parameters. */
+static struct store_table table_of(struct session *s, uint16_t g)
+{
+    const struct station_group *grp = &s->map->desc.group[g];
+    if (s->band && g == s->band->group) {
+        int r = str_fmt(s->model_identity, sizeof s->model_identity, "parameters sha256 %s", s->band->model.hash);
+        ASSERT(r == 0);
+        return (struct store_table){.name = grp->name, .instrument = grp->inst, .driver = s->band->model.name, .identity = s->model_identity, .n = grp->n};
+    }
+    const struct bench_inst *inst = &s->bench->inst[s->map->group_inst[g]];
+    return (struct store_table){.name = grp->name, .instrument = inst->name, .driver = inst->driver->name, .identity = "", .n = grp->n};
+}
+
 static void fill_tables(struct session *s)
 {
     const struct station_desc *d = &s->map->desc;
     for (uint16_t g = 0; g < d->n_groups; g++) {
         const struct station_group *grp = &d->group[g];
-        const struct bench_inst *inst = &s->bench->inst[s->map->group_inst[g]];
         struct store_table *t = &s->tables[g];
-        *t = (struct store_table){.name = grp->name, .instrument = inst->name, .driver = inst->driver->name, .identity = "", .n = grp->n};
+        *t = table_of(s, g);
         for (uint8_t k = 0; k < grp->n; k++) {
             const struct station_chan *c = &d->chan[grp->chan[k]];
             name_column(c, s->columns[g][k]);
@@ -66,6 +78,9 @@ static void make_mark(const struct session *s, const struct session_input *in, u
         if (strcmp(in->sources[k].kind, "bench") == 0) {
             sha256_add(&h, in->sources[k].text, in->sources[k].n);
         }
+    }
+    if (s->band) {
+        sha256_add(&h, s->band->model.hash, sizeof s->band->model.hash);
     }
     for (unsigned k = 0; k < s->opt.n_script; k++) {
         const struct script_item *it = &s->opt.script[k];
@@ -105,6 +120,7 @@ static void begin_anew(struct session *s)
     s->s.events = was.events;
     s->s.store_behind = was.store_behind;
     memcpy(s->s.stored_identity, was.stored_identity, sizeof s->s.stored_identity);
+    s->s.model = was.model;
     if (s->run->state == RUN_ENDED) { /* what comes after a normal end was under way */
         s->s.verdict = was.verdict;
         s->s.cause = was.cause;
@@ -144,10 +160,10 @@ static uint16_t needed_insts(const struct session *s)
 {
     unsigned need = 0;
     for (uint16_t g = 0; g < s->map->desc.n_groups; g++) {
-        need |= 1U << s->map->group_inst[g];
+        need |= s->map->group_inst[g] != INST_NONE ? 1U << s->map->group_inst[g] : 0U;
     }
     for (chan_id c = 0; c < s->map->desc.n_chans; c++) {
-        need |= 1U << s->map->chan[c].inst;
+        need |= s->map->chan[c].inst != INST_NONE ? 1U << s->map->chan[c].inst : 0U;
     }
     for (int k = 0; k < s->bench->n_interlocks; k++) {
         if (interlock_counts(&s->bench->interlock[k], s->station, s->article->voltage_v.hi)) {
@@ -238,6 +254,7 @@ int session_open(struct session *s, const struct session_input *in, const struct
     s->map = in->map;
     s->program = in->program;
     s->article = in->article;
+    s->band = in->band && in->band->there ? in->band : NULL;
     s->gap_s = (double)NAN;
     s->opt = *opt;
     s->opt.commit_rows = opt->commit_rows ? opt->commit_rows : 2000;

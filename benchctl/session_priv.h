@@ -60,7 +60,13 @@ bool session_interlocks_ready(const struct session *s);
 nsec session_interlock_due(const struct session *s);
 /* Trip when something is not healthy; once. */
 int session_interlock_check(struct session *s, struct diag *reterr) MUST_USE;
+/* model_band.c: after each sample of the cycler's group. stamp: rig time. */
+int session_model(struct session *s, nsec stamp, struct diag *reterr) MUST_USE;
+/* A row of the cycler is written: the model's own beside it; later in this sample, or with what is known now. */
+void session_model_row(struct session *s, nsec t, uint32_t step, uint32_t cycle, bool later);
 /* gate.c */
+/* A line in the journal and on the terminal: note, info, warn, severe. */
+void session_tell(struct session *s, const char *level, const char *text);
 void session_set(struct session *s, const struct effect *fx);
 void session_stored_again(struct session *s);
 /* session_live.c: real lines only. */

@@ -79,6 +79,9 @@ unsigned loaded_sources(const struct loaded *l, struct store_source *ret)
     for (unsigned k = 0; k < l->n_profiles; k++) {
         ret[n++] = (struct store_source){"profile", l->profile[k].path, l->profile[k].text, l->profile[k].n};
     }
+    if (l->band.text) {
+        ret[n++] = (struct store_source){"model", l->band.path, l->band.text, l->band.n};
+    }
     return n;
 }
 

@@ -26,7 +26,7 @@ void watcher_closing(const struct watcher *w, const struct session *s, const cha
 /* `show` of that run. */
 int show_run(const struct args *a, int64_t number);
 /* Every text that the run is made of: procedure, bench, article, and what they call and read. */
-enum { LOADED_SOURCES_MAX = 3 + 16 + 16 };
+enum { LOADED_SOURCES_MAX = 4 + 16 + 16 };
 unsigned loaded_sources(const struct loaded *l, struct store_source *ret);
 
 #endif

@@ -32,23 +32,36 @@ static void gap_row(struct table *t, size_t n, unsigned n_columns, unsigned at)
 
 /* ---- Head ---- */
 
-static void print_head(const struct args *a, const struct run_info *r)
+static void print_when(const struct story *s)
 {
-    char began[32], over[32], verdict[48];
-    nsec until = r->wall_start + r->duration;
+    const struct run_info *r = &s->info;
+    char began[40], over[40];
 
+    if (story_start_unknown(s)) {
+        printf("  %s, the file does not say when",
+               duration_text(nsec_to_s(r->duration), began, sizeof(began)));
+        return;
+    }
     wall_text(r->wall_start, false, began, sizeof(began));
-    wall_text(until, false, over, sizeof(over));
+    wall_text(r->wall_start + r->duration, false, over, sizeof(over));
+    printf("  %s -> %s UTC", began, over);
+}
+
+static void print_head(const struct args *a, const struct story *s)
+{
+    const struct run_info *r = &s->info;
+    char verdict[48], what[160];
+
     verdict_shown(a, r->verdict, r->ended, verdict, sizeof(verdict));
-    printf("run %lld  %s%s%s", (long long)r->number, r->procedure, r->version[0] ? " " : "",
-           r->version);
+    printf("run %lld  %s%s%s", (long long)r->number, run_what(r, what, sizeof(what)),
+           r->version[0] ? " " : "", r->version);
     if (r->article[0]) {
         printf("  article %s", r->article);
     }
     if (r->station[0]) {
         printf("  station %s", r->station);
     }
-    printf("  %s -> %s UTC", began, over);
+    print_when(s);
     if (!r->ended || strcmp(r->verdict, "done") != 0) {
         bool because = r->ended && r->cause[0] != '\0';
 
@@ -190,16 +203,20 @@ static void print_contact(const struct story *s)
 
 /* ---- Steps, measures, notes ---- */
 
-static void step_cells(struct table *t, const struct step_row *s, const struct run_info *r)
+static void step_cells(struct table *t, const struct story *story, const struct step_row *s)
 {
-    char took[40], end[144];
+    const struct run_info *r = &story->info;
+    char took[40], end[144], name[128];
     bool over = s->ended != NSEC_NEVER;
     nsec until = over ? s->ended : r->duration;
 
     table_cell(t, "%s", "");
     table_cell(t, "%u", s->number);
-    table_cell(t, "%s", s->name);
+    table_cell(t, "%s", story_step_text(story, s, name, sizeof(name)));
     table_cell(t, "%s", duration_text(nsec_to_s(until - s->began), took, sizeof(took)));
+    if (run_is_import(r)) {
+        return; /* what ended a step is in no recording */
+    }
     if (over) {
         table_cell(t, "%s", story_end_text(s, end, sizeof(end)));
     } else {
@@ -210,17 +227,18 @@ static void step_cells(struct table *t, const struct step_row *s, const struct r
 static void print_steps(const struct story *s, size_t ends)
 {
     static const char *const headers[] = {"steps", "#", "what", "took", "ended by"};
+    unsigned n = run_is_import(&s->info) ? ARRAY_LEN(headers) - 1 : ARRAY_LEN(headers);
     struct table t;
 
     if (s->steps.n == 0) {
         return;
     }
-    table_begin(&t, 5, 1U << 1, headers);
+    table_begin(&t, n, 1U << 1, headers);
     for (size_t i = 0; i < s->steps.n; i++) {
         if (!left_out(i, s->steps.n, ends)) {
-            step_cells(&t, (const struct step_row *)(const void *)s->steps.p + i, &s->info);
+            step_cells(&t, s, (const struct step_row *)(const void *)s->steps.p + i);
         } else if (i == ends) {
-            gap_row(&t, s->steps.n - 2 * ends, 5, 2);
+            gap_row(&t, s->steps.n - 2 * ends, n, 2);
         }
     }
     putchar('\n');
@@ -362,14 +380,20 @@ static void print_foot(const struct story *s)
         warn += strcmp(n->level, "warn") == 0;
         severe += strcmp(n->level, "severe") == 0;
     }
-    printf("\nguards evaluated %llu times, %llu events", (unsigned long long)r->guard_evaluations,
-           (unsigned long long)r->events);
+    putchar('\n');
+    if (!run_is_import(r)) {
+        printf("guards evaluated %llu times, %llu events   ",
+               (unsigned long long)r->guard_evaluations, (unsigned long long)r->events);
+    }
     if (r->rows_sha256[0]) {
-        printf("   sample rows sha256 %s", r->rows_sha256);
+        printf("sample rows sha256 %s", r->rows_sha256);
     }
     printf("\nalarms %u", warn + severe);
     if (warn + severe > 0) {
         printf(" (%u warn, %u severe)", warn, severe);
+    }
+    if (run_is_import(r)) {
+        printf("   figures: benchctl analyze %lld", (long long)r->number);
     }
     printf("   plots: benchctl plot %lld", (long long)r->number);
     if (command_there("compare")) {
@@ -382,7 +406,7 @@ int show_text(const struct args *a, const struct story *s, bool all, size_t ends
 {
     size_t shown = all ? SIZE_MAX / 4 : ends > 0 ? ends : BOTH_ENDS;
 
-    print_head(a, &s->info);
+    print_head(a, s);
     print_cycles(s, shown);
     print_contact(s);
     print_steps(s, shown);

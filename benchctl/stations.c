@@ -254,6 +254,19 @@ int station_map_build(const struct bench *b, int station, double current_a, stru
     return 0;
 }
 
+void station_map_model(struct station_map *m)
+{
+    uint16_t first = m->desc.n_chans;
+    int g = station_add_model(&m->desc);
+    if (g < 0) {
+        return;
+    }
+    m->group_inst[g] = INST_NONE;
+    for (chan_id c = first; c < m->desc.n_chans; c++) {
+        m->chan[c] = (struct chan_map){.inst = INST_NONE, .scale = 1.0};
+    }
+}
+
 int station_map_speed(struct station_map *m, double speed, struct diag *reterr)
 {
     for (uint16_t k = 0; k < m->desc.n_groups; k++) {

@@ -141,6 +141,17 @@ const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size
     return buf;
 }
 
+const char *story_step_text(const struct story *s, const struct step_row *step, char *buf,
+                            size_t size)
+{
+    bool wordless = run_is_import(&s->info) && str_starts(step->name, "step ");
+    int rc =
+        str_fmt(buf, size, "%s%s%s", wordless ? step->verb : "", wordless ? ", " : "", step->name);
+
+    (void)rc; /* a long name is cut */
+    return buf;
+}
+
 const char *story_end_text(const struct step_row *s, char *buf, size_t size)
 {
     const char *name = s->end_name[0] ? s->end_name : s->cause;
@@ -152,6 +163,18 @@ const char *story_end_text(const struct step_row *s, char *buf, size_t size)
     rc = str_fmt(buf, size, "%s%s%s", itself ? "" : s->cause, itself ? "" : ": ", name);
     (void)rc;
     return buf;
+}
+
+bool story_start_unknown(const struct story *s)
+{
+    for (size_t i = 0; run_is_import(&s->info) && i < s->notes.n; i++) {
+        const struct note_row *n = (const struct note_row *)(const void *)s->notes.p + i;
+
+        if (str_starts(n->text, "the file does not say when it was recorded")) {
+            return true;
+        }
+    }
+    return false;
 }
 
 const char *story_value_text(double value, const char *unit, char *buf, size_t size)

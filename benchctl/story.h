@@ -29,8 +29,13 @@ const char *story_r_title(const struct story *s, char *buf, size_t size);
 const char *story_fit_text(const struct contact_fit *fit, char *buf, size_t size);
 /* "12.41 +- 0.16 ohm": which is 0 for a, 1 for b, 2 for m. */
 const char *story_fit_part(const struct contact_fit *fit, unsigned which, char *buf, size_t size);
+/* What a step is called; of an import that has no word for it, by what its rows do. */
+const char *story_step_text(const struct story *s, const struct step_row *step, char *buf,
+                            size_t size);
 /* How a step ended, in the words of the procedure: a condition that came true stands for itself. */
 const char *story_end_text(const struct step_row *s, char *buf, size_t size);
+/* Of an import: the file does not say when it was recorded; the start is that of the import. */
+bool story_start_unknown(const struct story *s);
 /* A figure in the unit it was stored in, shown as the house shows it. */
 const char *story_value_text(double value, const char *unit, char *buf, size_t size);
 

@@ -129,7 +129,7 @@ int tasks_open(struct tasks *j, const struct session_options *opt, struct diag *
     for (unsigned k = 0; k < j->n; k++) {
         struct task *task = &j->task[k];
         struct store_source src[LOADED_SOURCES_MAX];
-        struct session_input in = {.bench = bench, .station = task->loaded.station, .map = &task->loaded.map, .program = &task->loaded.program, .article = &task->loaded.article,
+        struct session_input in = {.bench = bench, .station = task->loaded.station, .map = &task->loaded.map, .program = &task->loaded.program, .article = &task->loaded.article, .band = &task->loaded.band,
                                    .sources = src, .n_sources = loaded_sources(&task->loaded, src), .resume = task->resume, .join = k > 0 ? &j->task[0].session : NULL};
         struct session_options own = *opt;
         own.store = task->lab;

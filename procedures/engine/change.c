@@ -39,14 +39,15 @@ void run_alarm(struct feed *f, enum alarm_level level, struct why why)
  * ------------------------------------------------------------------------------ */
 
 /* The first channel that is needed and has not been seen yet; CHAN_NONE: all are there. The cell's
- * own wait until the output is at rest. */
+ * own, and what a model makes of them, wait until the output is at rest. */
 static chan_id missing(const struct run *r, const struct program *p)
 {
     for (chan_id c = 0; c < p->station.n_chans; c++) {
         if ((r->derived.used_chans >> c & 1u) == 0 ||
             p->station.chan[c].group >= p->station.n_groups)
             continue;
-        if (p->role.mode != CHAN_NONE && (c == p->role.voltage || c == p->role.current))
+        if (p->role.mode != CHAN_NONE && (c == p->role.voltage || c == p->role.current ||
+                                          p->station.chan[c].group == r->derived.model_group))
             continue;
         if (isnan(r->chan[c].value))
             return c;

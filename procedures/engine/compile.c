@@ -287,13 +287,15 @@ static void compile_file(struct comp *c, const struct conf_node *root)
     static const char *const keys[] = {"procedure", "title",  "about",         "version",
                                        "article",   "needs",  "parameters",    "guards",
                                        "watch",     "record", "on_power_loss", "before",
-                                       "steps",     "at_end", "returns",       NULL};
+                                       "steps",     "at_end", "returns",       "model",
+                                       NULL};
 
     c->root = root;
     check_keys(c, root, keys, "a procedure");
     compile_identity(c, root);
     compile_head(c, root);
     compile_parameters(c, root, NULL, 0);
+    compile_model(c, conf_get(root, "model"));
     if (conf_get(root, "record") &&
         compile_record(c, conf_get(root, "record"), &c->first_record, &c->n_records)) {
         c->p->first_record = c->first_record;
@@ -320,7 +322,7 @@ static void compile_file(struct comp *c, const struct conf_node *root)
 int program_compile(const struct compile_input *in, struct program *ret, struct open_list *ret_open,
                     struct diag *reterr)
 {
-    struct program p = {.name = PROG_NONE};
+    struct program p = {.name = PROG_NONE, .model = {.of = PROG_NONE}};
     struct arena scratch;
     struct comp *c;
     int code;

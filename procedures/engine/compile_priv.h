@@ -298,6 +298,9 @@ void parameters_done(struct comp *c);
 void compile_roles(struct comp *c);
 void check_returns(struct comp *c, const struct conf_node *root);
 
+/* band.c */
+void compile_model(struct comp *c, const struct conf_node *map);
+
 /* guards.c */
 void compile_guards(struct comp *c, const struct conf_node *map, enum guard_source source);
 void compile_article_guards(struct comp *c);

@@ -28,7 +28,8 @@ static bool is_electrical_guard(const struct run *r, const struct program *p, ui
     for (chan_id c = 0; c < p->station.n_chans; c++) {
         const struct station_chan *s = &p->station.chan[c];
 
-        if ((chans >> c & 1u) != 0 && s->group == r->derived.cycler_group &&
+        if ((chans >> c & 1u) != 0 &&
+            (s->group == r->derived.cycler_group || s->group == r->derived.model_group) &&
             (s->kind == KIND_VOLTAGE_V || s->kind == KIND_CURRENT_A || s->kind == KIND_POWER_W))
             return true;
     }
@@ -77,12 +78,16 @@ static void derive_windows(struct run *r, const struct program *p)
 void run_derive(struct run *r, const struct program *p)
 {
     const struct station_desc *s = &p->station;
+    chan_id model = station_find(s, MODEL_VOLTAGE);
 
     memset(&r->derived, 0, sizeof(r->derived));
     r->derived.cycler_group = PROG_NONE;
+    r->derived.model_group = PROG_NONE;
     r->derived.one_c_name = PROG_NONE;
     if (p->role.current != CHAN_NONE && s->chan[p->role.current].group < s->n_groups)
         r->derived.cycler_group = s->chan[p->role.current].group;
+    if (model != CHAN_NONE)
+        r->derived.model_group = s->chan[model].group;
     for (uint16_t g = 0; g < s->n_groups; g++) {
         double stale_s = s->group[g].stale_s, trip_s = s->group[g].trip_s;
 

@@ -146,6 +146,16 @@ static void dump_drives(struct dump *d, const struct program *p)
     }
 }
 
+/* Only where one is followed, for the same reason. */
+static void dump_model(struct dump *d, const struct program *p)
+{
+    if (p->model.of == PROG_NONE)
+        return;
+    PUT_U16(d, p->model.of, p->model.start);
+    put_d(d, p->model.band_v);
+    put_d(d, p->model.soc);
+}
+
 static void dump_template(struct dump *d, const struct template_text *t)
 {
     PUT_U16(d, t->text, t->n);
@@ -227,6 +237,7 @@ void program_hash(struct program *p)
     dump_steps(&d, p);
     dump_acts(&d, p);
     dump_drives(&d, p);
+    dump_model(&d, p);
     dump_words(&d, p);
     dump_values(&d, p);
     dump_guards(&d, p);

@@ -172,7 +172,8 @@ static int node_any(struct parser *ps, size_t at, size_t n)
     return x;
 }
 
-/* The one channel whose last word is `word`: `current` is cell.current. */
+/* The one channel whose last word is `word`: `current` is cell.current. What a model says is named
+ * whole. */
 static chan_id bare_channel(struct parser *ps, const char *word, size_t at)
 {
     const struct station_desc *s = &ps->c->p->station;
@@ -183,6 +184,8 @@ static chan_id bare_channel(struct parser *ps, const char *word, size_t at)
 
         if (!s->chan[i].read || !dot || strcmp(dot + 1, word) != 0)
             continue;
+        if (str_starts(s->chan[i].name, "model."))
+            continue; /* `voltage` is a measured one */
         if (found != CHAN_NONE) {
             parse_fail(ps, E_INVALID, at, strlen(word), "'%s' fits several channels", word);
             HINT(ps->c, "%s or %s?", s->chan[found].name, s->chan[i].name);

@@ -502,6 +502,9 @@ static void inline_call(struct comp *c, const struct conf_node *root, const char
     c->p->files[c->p->n_files++] = arena_dup(&c->p->arena, file);
     compile_head(c, root);
     compile_parameters(c, root, with, base);
+    if (conf_get(root, "model") && c->p->model.of == PROG_NONE)
+        FAIL(c, E_INVALID, &conf_get(root, "model")->key_pos,
+             "it follows a model: the procedure that calls it has to name one");
     if (conf_get(root, "record"))
         compile_record(c, conf_get(root, "record"), &c->first_record, &c->n_records);
     if (conf_get(root, "before"))

@@ -238,6 +238,15 @@ struct watch {
     text_id text;
 };
 
+/* A cell model that is followed while the run goes on (band.c). */
+enum model_start { MODEL_FROM_OCV, MODEL_FRESH, MODEL_AT_SOC };
+struct prog_model {
+    text_id of;        /* its name; PROG_NONE: none is followed */
+    uint8_t start;
+    double band_v;     /* |model.residual| beyond it is an alarm */
+    double soc;        /* MODEL_AT_SOC */
+};
+
 enum power_policy { POWER_RESUME, POWER_PAUSE, POWER_RESTART_STEP, POWER_SAFE, POWER_END, POWER_ASK };
 
 struct reg {
@@ -277,6 +286,7 @@ struct program {
     step_id at_end;         /* first of at_end; ends with OP_FINISH */
     uint8_t on_power_loss, on_power_loss_else;
     double power_loss_within_s;
+    struct prog_model model;
     uint16_t n_files, n_steps, n_blocks, n_acts, n_ends, n_saves, n_records, n_measures, n_templates, n_questions, n_endings, n_regs, n_exprs, n_windows, n_holds,
         n_guards, n_watches, n_texts, n_lists, n_drives;
     uint32_t n_code;

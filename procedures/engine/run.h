@@ -214,7 +214,7 @@ struct run_derived {
     uint64_t guards_electrical;              /* not judged while the output is off */
     uint64_t used_chans;                     /* read by some expression */
     uint32_t guarded_groups;                 /* bit per group */
-    uint16_t cycler_group;
+    uint16_t cycler_group, model_group;      /* PROG_NONE: there is none */
     text_id one_c_name;                      /* of the registers that change the base of C; PROG_NONE: there are none */
     nsec stale[STATION_CHANS_MAX];           /* per read channel */
     nsec group_stale[STATION_GROUPS_MAX], group_trip[STATION_GROUPS_MAX];

@@ -1,6 +1,7 @@
 /* procedures/engine/station.c - looking channels up, and the station of an open check. */
 #include "procedures/engine/station.h"
 
+#include "base/err.h"
 #include "base/str.h"
 
 #include <math.h>
@@ -92,4 +93,31 @@ void station_open(struct station_desc *ret)
     add_set(ret, "chamber.mode", KIND_STATE);
     add_set(ret, "chamber.limit_high", KIND_TEMPERATURE_K);
     add_set(ret, "chamber.limit_low", KIND_TEMPERATURE_K);
+}
+
+int station_add_model(struct station_desc *s)
+{
+    chan_id v = station_find(s, "cell.voltage"), i = station_find(s, "cell.current");
+    uint8_t of = v == CHAN_NONE ? 255 : s->chan[v].group;
+    struct station_group *g;
+
+    if (i == CHAN_NONE || of >= s->n_groups || s->chan[i].group != of)
+        return E_NOENT;
+    if (s->n_groups == STATION_GROUPS_MAX || s->n_chans + 2 > STATION_CHANS_MAX)
+        return E_FULL;
+    add_group(s, "model");
+    g = &s->group[s->n_groups - 1];
+    g->period_s = s->group[of].period_s;
+    g->fastest_s = s->group[of].fastest_s;
+    g->stale_s = s->group[of].stale_s;
+    g->trip_s = s->group[of].trip_s;
+    g->queue_s = s->group[of].queue_s;
+    g->latency_s = s->group[of].latency_s;
+    add_read(s, MODEL_VOLTAGE, KIND_VOLTAGE_V);
+    add_read(s, MODEL_RESIDUAL, KIND_VOLTAGE_V);
+    /* What the residual is known to is what the measured voltage is known to. */
+    s->chan[s->n_chans - 1].accuracy_reading = s->chan[v].accuracy_reading;
+    s->chan[s->n_chans - 1].accuracy_offset = s->chan[v].accuracy_offset;
+    s->chan[s->n_chans - 1].resolution = s->chan[v].resolution;
+    return s->n_groups - 1;
 }

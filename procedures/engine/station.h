@@ -75,6 +75,13 @@ double station_accuracy(const struct station_chan *c, double full_scale, double 
 /* CHAN_NONE when the station has no such channel. */
 chan_id station_find(const struct station_desc *s, const char *name);
 
+/* The group `model` behind the others, with the times of the group that cell.voltage and cell.current
+ * come with; its samples follow theirs (voltage in V, measured less modelled in V). The group's
+ * number; E_NOENT where the station does not measure both together, E_FULL. */
+#define MODEL_VOLTAGE  "model.voltage"
+#define MODEL_RESIDUAL "model.residual"
+int station_add_model(struct station_desc *s);
+
 /* A station that offers every standard channel with wide limits: for `check FILE` without a bench. */
 void station_open(struct station_desc *ret);
 

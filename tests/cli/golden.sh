@@ -350,6 +350,45 @@ if command -v gnuplot >/dev/null 2>&1; then
         grep -q 'Provenance' "$work/out" || fail "report $what: no provenance"
     done
 fi
+
+# A recording of three cell groups in series; the third began with a twentieth of the charge missing.
+awk 'BEGIN {
+    print "Test Time / s,Voltage / V,Current / A,Cycle Count / 1,Step Count / 1,Step Time / s,cell.voltage_1 / V,cell.voltage_2 / V,cell.voltage_3 / V"
+    for (t = 0; t <= 1780; t += t < 110 ? 1 : 2) {
+        rest = t < 100; q = rest ? 0 : (t - 100) / 1800
+        for (g = 1; g <= 3; g++) {
+            s = q + (g == 3) * 0.05
+            v[g] = 4.1 - 0.6 * s - 0.4 * s ^ 12 - (rest ? 0 : 0.02 + 0.0001 * g)
+        }
+        printf "%d,%.4f,%s,1,%d,%d,%.4f,%.4f,%.4f\n", t, v[1] + v[2] + v[3], rest ? "0" : "-2", rest ? 1 : 2, rest ? t : t - 100, v[1], v[2], v[3]
+    }
+}' >"$work/string.bdf.csv"
+"$BENCHCTL" import --lab "$lab" "$work/string.bdf.csv" >"$work/out" 2>&1 || fail "import: $(cat "$work/out")"
+"$BENCHCTL" runs --lab "$lab" | grep -q 'import of string.bdf.csv' || fail "runs: an import has the name of its file"
+"$BENCHCTL" show 2 --lab "$lab" >"$work/out" || fail "show of an import"
+grep -q 'the file does not say when' "$work/out" || fail "show: no word of a start that is not known"
+grep -Eq 'guards|ended by' "$work/out" && fail "show: an import has no guards and no ends"
+for what in groups resistance dva ica temperatures; do
+    case $what in temperatures) code=3 ;; *) code=0 ;; esac
+    "$BENCHCTL" plot 2 --lab "$lab" --what $what --csv >"$work/$what.csv" 2>/dev/null
+    [ $? -eq $code ] || fail "plot --what $what"
+done
+[ "$(cut -d, -f 2 "$work/groups.csv" | sort -u | grep -c '^group [123]$')" -eq 3 ] || fail "plot --what groups: three groups"
+# 10 s after the edge: 3 x 0.02 V + 0.0006 V for the current, 3 x 0.6 V x 10 / 1800 for the charge, over 2 A: 35.3 mohm.
+awk -F, '$2 == "discharge 10 s" && $4 == "resistance / mohm" && $5 > 99.9 && $6 > 35.25 && $6 < 35.35 {n++} END {exit n != 1}' "$work/resistance.csv" || fail "plot --what resistance: 10 s after the edge"
+grep -q '^dva,,charge since the half cycle began / mAh,dV/dQ / (V/Ah),' "$work/dva.csv" || fail "plot --what dva: its unit"
+if command -v gnuplot >/dev/null 2>&1; then
+    "$BENCHCTL" report 2 --lab "$lab" -o "$work/report.html" >"$work/out" 2>"$work/err" || fail "report of an import"
+    for form in html text markdown; do
+        "$BENCHCTL" report 2 --lab "$lab" --$form -o "$work/report" >"$work/out" 2>"$work/err" || fail "report --$form of an import"
+        for what in 'Analyses' 'Cell groups of the string' 'limits, imbalanced' 'group 3' 'not identifiable: ' 'uncertainty: ' 'Voltages of the single groups'; do
+            grep -q "$what" "$work/report" || fail "report --$form: no $what"
+        done
+        grep -Eq 'station|Instruments|accuracy of the range|not named' "$work/report" && fail "report --$form: an empty section"
+    done
+    "$BENCHCTL" plot 2 --lab "$lab" --what resistance --out "$work/r.svg" >"$work/out" 2>&1 || fail "plot --out"
+    [ -s "$work/r.svg" ] && [ -s "$work/r.gp" ] || fail "plot --out: picture and script"
+fi
 "$BENCHCTL" show 7 --lab "$lab" >"$work/out" 2>&1
 [ $? -eq 3 ] || fail "show of a run that is not there: exit code"
 

@@ -16,10 +16,11 @@ struct world pair_world;
 unsigned n_not_ok;
 static struct rig rig;
 
+/* The scanner measures what a bench wires to each of its channels: test_pairs_daq. */
 const struct driver *pair_driver(int i)
 {
     for (const struct driver *const *d = drivers_all; *d; d++) {
-        if (i-- == 0)
+        if (strcmp((*d)->name, "keysight-daq970a") != 0 && i-- == 0)
             return *d;
     }
     return NULL;

@@ -46,7 +46,8 @@ void truth_at(const struct stage *s, enum port_kind kind, int unit, uint32_t epo
     case PORT_PRESSURE: ret->value = 5e3 + 14e3 * step; break;
     case PORT_FORCE: ret->value = 20 + 60 * step; break;
     case PORT_SENSE: ret->value = 290 + 2 * step; break;
-    case PORT_RELAY: break;
+    case PORT_RELAY:
+    case PORT_PROBE: break; /* the scanner has a test of its own: its channels come from a bench file */
     }
 }
 

@@ -61,6 +61,7 @@ void sim_input(struct sim_case *c, struct session_input *ret)
                                   .map = &l->map,
                                   .program = &l->program,
                                   .article = &l->article,
+                                  .band = &l->band,
                                   .sources = c->sources,
                                   .n_sources = 3};
 }

@@ -188,12 +188,21 @@ static void same(const char *text, double v, int row, const char *what)
                   text, v);
 }
 
+/* Since the first row of its step, in whole nanoseconds. */
+static double since_s(int row)
+{
+    nsec began = nsec_from_s(t_s[row / STEP_ROWS * STEP_ROWS]);
+
+    return nsec_to_s(nsec_from_s(t_s[row]) - began);
+}
+
 static const char *const header[] = {"Test Time / s",
                                      "Voltage / V",
                                      "Current / A",
                                      "Unix Time / s",
                                      "Cycle Count / 1",
                                      "Step Count / 1",
+                                     "Step Time / s",
                                      "Step Type",
                                      "Step Net Capacity / Ah",
                                      "Step Net Energy / Wh",
@@ -231,14 +240,15 @@ START_TEST(every_number_comes_back)
         same(cell[3], 1763661720.0 + t_s[i], i, "unix time");
         ck_assert_int_eq((int)number(cell[4]), i / (2 * STEP_ROWS));
         ck_assert_int_eq((int)number(cell[5]), i / STEP_ROWS + 1);
-        ck_assert_str_eq(cell[6], types[i / STEP_ROWS]);
-        same(cell[7], charge_ah[i], i, "charge");
-        same(cell[8], energy_wh[i], i, "energy");
-        same(cell[9], press < 0 ? (double)NAN : pressure_pa[press], i, "pressure");
-        k = number(cell[10]) + 273.15;
+        same(cell[6], since_s(i), i, "step time");
+        ck_assert_str_eq(cell[7], types[i / STEP_ROWS]);
+        same(cell[8], charge_ah[i], i, "charge");
+        same(cell[9], energy_wh[i], i, "energy");
+        same(cell[10], press < 0 ? (double)NAN : pressure_pa[press], i, "pressure");
+        k = number(cell[11]) + 273.15;
         ck_assert_msg(memcmp(&k, &kelvin[chamber], sizeof(k)) == 0,
-                      "row %d: %s degC is not %.17g K", i, cell[10], kelvin[chamber]);
-        same(cell[11], press < 0 ? (double)NAN : force_n[press], i, "force");
+                      "row %d: %s degC is not %.17g K", i, cell[11], kelvin[chamber]);
+        same(cell[12], press < 0 ? (double)NAN : force_n[press], i, "force");
     }
     ck_assert_int_eq(row, ROWS);
 }
