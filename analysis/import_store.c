@@ -112,6 +112,7 @@ static int on_begin(void *ctx, const struct import_shape *shape, struct diag *re
                             .station = "",
                             .program_hash = k->sha256,
                             .build = k->about->build,
+                            .bulk = true,
                             .wall_start = shape->wall_start != NSEC_NEVER ? shape->wall_start
                                                                           : k->about->wall,
                             .capacity_c = capacity_ah > 0 ? capacity_ah * 3600 : (double)NAN,

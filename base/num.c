@@ -239,6 +239,8 @@ size_t str_from_double(double v, char *buf, size_t size)
     if (isinf(v))
         return v < 0 ? deliver("-inf", 4, buf, size) : deliver("inf", 3, buf, size);
     n = short_decimal(v, out);
+    if (n == 0)
+        n = num_shortest(v, out);
     if (n > 0)
         return deliver(out, n, buf, size);
     struct c_locale l;

@@ -6,6 +6,7 @@ extern const struct command cmd_units;
 extern const struct command cmd_scan;
 extern const struct command cmd_probe;
 extern const struct command cmd_status;
+extern const struct command cmd_tail;
 extern const struct command cmd_get;
 extern const struct command cmd_check;
 extern const struct command cmd_plan;
@@ -39,6 +40,7 @@ const struct command *const commands[] = {
     &cmd_scan,
     &cmd_probe,
     &cmd_status,
+    &cmd_tail,
     &cmd_get,
     &cmd_check,
     &cmd_plan,

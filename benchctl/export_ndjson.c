@@ -14,17 +14,7 @@
 #include <string.h>
 
 enum {
-    COLUMNS_MAX = 64,
-    NAME_MAX_SIZE = 64,
     TABLES_MAX = 16
-};
-
-struct lines {
-    FILE *to;
-    const char *kind, *table; /* table: of sample rows; NULL */
-    bool header;
-    char name[COLUMNS_MAX][NAME_MAX_SIZE];
-    bool is_text[COLUMNS_MAX], left_out[COLUMNS_MAX];
 };
 
 static void put_string(FILE *to, const char *text)
@@ -61,11 +51,11 @@ static bool holds_text(const char *column)
     return false;
 }
 
-static int take_header(struct lines *l, unsigned n, const char *const *cells)
+static int take_header(struct ndjson *l, unsigned n, const char *const *cells)
 {
     bool source = strcmp(l->kind, "source") == 0;
 
-    if (n > COLUMNS_MAX) {
+    if (n > NDJSON_COLUMNS) {
         return 1;
     }
     for (unsigned i = 0; i < n; i++) {
@@ -77,9 +67,9 @@ static int take_header(struct lines *l, unsigned n, const char *const *cells)
     return 0;
 }
 
-static int on_line(void *ctx, unsigned n, const char *const *cells)
+int ndjson_line(void *ctx, unsigned n, const char *const *cells)
 {
-    struct lines *l = ctx;
+    struct ndjson *l = ctx;
 
     if (l->header) {
         l->header = false;
@@ -115,15 +105,15 @@ static int on_line(void *ctx, unsigned n, const char *const *cells)
 static int put_table(struct run_file *f, FILE *to, const char *kind, const char *table, bool sample,
                      struct diag *reterr)
 {
-    struct lines l = {.to = to, .kind = kind, .table = sample ? table : NULL, .header = true};
+    struct ndjson l = {.to = to, .kind = kind, .table = sample ? table : NULL, .header = true};
 
-    return run_rows(f, table, on_line, &l, reterr);
+    return run_rows(f, table, ndjson_line, &l, reterr);
 }
 
 struct tables {
     unsigned n;
     int at;
-    char name[TABLES_MAX][NAME_MAX_SIZE];
+    char name[TABLES_MAX][NDJSON_NAME];
 };
 
 static int on_table(void *ctx, unsigned n, const char *const *cells)
@@ -136,7 +126,7 @@ static int on_table(void *ctx, unsigned n, const char *const *cells)
         }
         return t->at < 0;
     }
-    str_copy(t->name[t->n], NAME_MAX_SIZE, cells[t->at]);
+    str_copy(t->name[t->n], NDJSON_NAME, cells[t->at]);
     return ++t->n == TABLES_MAX;
 }
 

@@ -480,6 +480,7 @@ static const uint8_t *apply_sample(struct store *s, const uint8_t *p, int *ret_r
     sqlite3_stmt *st = s->insert[p[1]];
     double field[DB_FIELDS_MAX];
     struct sample_head head;
+    const uint8_t *quality = NULL;
     int at = 4 + (int)t->n_fields; /* parameter of the quality */
 
     memcpy(&head, p + 2, sizeof(head));
@@ -494,13 +495,16 @@ static const uint8_t *apply_sample(struct store *s, const uint8_t *p, int *ret_r
     for (unsigned i = 0; i < t->n_fields; i++)
         bind_field(st, 4 + (int)i, field[i]);
     if (head.has_quality)
-        sqlite3_bind_blob(st, at, p + 2 + sizeof(head) + t->n * sizeof(double), (int)t->n,
-                          SQLITE_STATIC);
+        quality = p + 2 + sizeof(head) + t->n * sizeof(double);
+    if (quality != NULL)
+        sqlite3_bind_blob(st, at, quality, (int)t->n, SQLITE_STATIC);
     else
         sqlite3_bind_null(st, at);
     *ret_rc = sql_run(st);
     if (*ret_rc == SQLITE_OK)
         *ret_rc = pyramid_add(&s->pyramid[p[1]], t, s->bucket, head.t_s, field);
+    if (s->bulk && p[1] == 0)
+        rows_hash_put(&s->hash, t, head.t_s, head.step, head.cycle, field, quality);
     return p + 2 + sizeof(head) + t->n * sizeof(double) + (head.has_quality ? t->n : 0);
 }
 

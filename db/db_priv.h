@@ -13,8 +13,9 @@
 enum {
     RUN_VERSION = 2, /* user_version of a run file: 1 what was measured, 2 the pyramid */
     LAB_VERSION = 1,
-    RUN_APP_ID = 0x42454e43, /* "BENC" */
-    LAB_APP_ID = 0x42454e4c, /* "BENL" */
+    RUN_APP_ID = 0x42454e43,  /* "BENC" */
+    RUN_BULK_ID = 0x42454e49, /* "BENI": an import that is not at its end */
+    LAB_APP_ID = 0x42454e4c,  /* "BENL" */
     DB_TABLES_MAX = 16,
     DB_FIELDS_MAX = STORE_COLUMNS_MAX + 2, /* channels, charge_ah, energy_wh */
     DB_NAME_MAX = 48,
@@ -76,12 +77,13 @@ int tables_load(sqlite3 *db, struct table_list *ret, struct diag *reterr) MUST_U
 /* Names and columns as the caller will put them; E_MISMATCH. */
 int tables_compare(const struct table_list *list, const struct store_table *tables, unsigned n,
                    struct diag *reterr) MUST_USE;
-/* Over the exact bits of all rows; the layout is in docs/RUNFILE.md. */
-int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65],
-                  struct diag *reterr) MUST_USE;
 /* Rows of a table: their numbers run from 1 without gaps. */
 int table_rows(sqlite3 *db, const struct table_desc *t, int64_t *ret_rows,
                struct diag *reterr) MUST_USE;
+
+/* rows_hash.c: over the exact bits of all rows; the layout is in docs/RUNFILE.md. */
+int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65],
+                  struct diag *reterr) MUST_USE;
 
 /* info.c */
 int info_read(sqlite3 *db, struct run_info *ret, struct diag *reterr) MUST_USE;
@@ -89,6 +91,7 @@ int info_read(sqlite3 *db, struct run_info *ret, struct diag *reterr) MUST_USE;
  * write-ahead log is left beside the file. */
 int catalogue_put(sqlite3 *lab, const struct run_info *info, const char *file_sha256, bool closed,
                   struct diag *reterr) MUST_USE;
+int catalogue_forget(sqlite3 *lab, int64_t number, struct diag *reterr) MUST_USE;
 /* Statement over the catalogue's run rows, newest first, for info_from_row. */
 int catalogue_list(sqlite3 *lab, sqlite3_stmt **ret, struct diag *reterr) MUST_USE;
 void info_from_row(sqlite3_stmt *st, struct run_info *ret);

@@ -155,6 +155,20 @@ int catalogue_put(sqlite3 *lab, const struct run_info *info, const char *file_sh
     return rc;
 }
 
+int catalogue_forget(sqlite3 *lab, int64_t number, struct diag *reterr)
+{
+    sqlite3_stmt *st;
+    int rc = sql_prepare(lab, &st, reterr, "DELETE FROM run WHERE number = ?1");
+
+    if (rc < 0)
+        return rc;
+    sqlite3_bind_int64(st, 1, number);
+    if (sql_run(st) != SQLITE_OK)
+        rc = sql_fail(lab, reterr, "run %lld in the catalogue", (long long)number);
+    sqlite3_finalize(st);
+    return rc;
+}
+
 int catalogue_list(sqlite3 *lab, sqlite3_stmt **ret, struct diag *reterr)
 {
     return sql_prepare(lab, ret, reterr, "SELECT " INFO_COLUMNS " FROM run ORDER BY number DESC");

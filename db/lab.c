@@ -12,16 +12,18 @@ enum {
     LEFT_OPEN_MAX = 64
 };
 
-/* ---- Runs whose last step to an archive file was not done ---- */
+/* ---- Runs whose last step to an archive file was not done, imports that were cut ---- */
 
-static bool has_ended(const struct store *s, int64_t number)
+/* It has ended, or it is half of an import. */
+static bool may_be_left(const struct store *s, int64_t number)
 {
     struct run_file *f;
     struct run_info info;
     bool ended;
+    int rc = run_open(s->dir, number, &f, NULL);
 
-    if (run_open(s->dir, number, &f, NULL) < 0)
-        return false;
+    if (rc < 0)
+        return rc == E_STATE;
     ended = run_info(f, &info, NULL) == 0 && info.ended;
     run_close(f);
     return ended;
@@ -62,10 +64,13 @@ static void settle_left_open(struct store *s)
     for (unsigned i = 0; i < n; i++) {
         int fd;
 
-        if (!has_ended(s, number[i]) || runfile_lock(s->dir, number[i], &fd, NULL) < 0)
-            continue;
-        settle_one(s, number[i]);
-        runfile_unlock(s->dir, number[i], fd);
+        if (may_be_left(s, number[i]) && runfile_lock(s->dir, number[i], &fd, NULL) == 0) {
+            if (bulk_half_made(s->dir, number[i]))
+                bulk_drop(s, number[i]);
+            else
+                settle_one(s, number[i]);
+            runfile_unlock(s->dir, number[i], fd);
+        }
     }
 }
 
@@ -128,8 +133,13 @@ void lab_close(struct store *s)
 {
     if (s == NULL || worker_stop(s) < 0)
         return;
-    if (s->db != NULL)
+    if (s->db != NULL) {
+        bool bulk = s->bulk;
+
         runfile_detach(s);
+        if (bulk)
+            bulk_drop(s, s->number);
+    }
     sqlite3_close(s->lab);
     free(s->batch.p);
     free(s->back.p);

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/str.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,26 @@ void run_close(struct run_file *f)
 int run_info(struct run_file *f, struct run_info *ret, struct diag *reterr)
 {
     return info_read(f->db, ret, reterr);
+}
+
+/* The writer's lock is asked after, not taken. */
+bool run_is_written(const struct run_file *f)
+{
+    const char *path = sqlite3_db_filename(f->db, "main");
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    size_t n = strlen(path);
+    char beside[DB_PATH_MAX];
+    bool held = false;
+    int fd;
+
+    if (n < 4 || str_fmt(beside, sizeof(beside), "%.*s.lock", (int)n - 4, path) < 0)
+        return false;
+    fd = open(beside, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        held = fcntl(fd, F_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+        close(fd);
+    }
+    return held;
 }
 
 int run_rows_sha256(struct run_file *f, char ret_hex[65], struct diag *reterr)

@@ -88,6 +88,12 @@ int run_branches(struct run_file *f, unsigned points, int (*each)(void *ctx, con
 
 /* All rows of a table as text cells (for --csv). header: column names first. */
 int run_rows(struct run_file *f, const char *table, int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx, struct diag *reterr) MUST_USE;
+/* To follow a table: its rows behind number *at, as run_rows gives them, at most 5000 in one short transaction; *at becomes the number of the last. Negative *at: begin with the
+ * last -*at rows there are. Rows of a sample table are numbered from 1, `step` by step, `note` and `event` in their order. */
+int run_rows_after(struct run_file *f, const char *table, int64_t *at, int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx, struct diag *reterr) MUST_USE;
+/* Somebody is writing the file, as far as this host can tell: one that has not ended and is not written was broken off.
+ * Not for the process that writes it: looking would drop its lock. */
+bool run_is_written(const struct run_file *f);
 /* A sample table, whole, as columns of numbers: oldest first, NaN where nothing valid was put. index: 0 .. ; E_NOENT behind the last table. Read in short transactions, so
  * that it holds up no commit of a run under way; what came after the call began is not in it. Heap, one block. */
 struct number_column {

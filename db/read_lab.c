@@ -45,12 +45,12 @@ static int open_lab(const char *dir, struct index *ix, struct diag *reterr)
 }
 
 /* One list element for a file that cannot be read: it is shown, not left out. */
-static void info_unreadable(struct run_info *info, int64_t number, const struct diag *d)
+static void info_unreadable(struct run_info *info, int64_t number, int code, const struct diag *d)
 {
     memset(info, 0, sizeof(*info));
     info->number = number;
     info->ended = true;
-    str_copy(info->verdict, sizeof(info->verdict), "unreadable");
+    str_copy(info->verdict, sizeof(info->verdict), code == E_STATE ? "half-made" : "unreadable");
     if (d->n > 0)
         str_copy(info->text, sizeof(info->text), d->finding[0].text);
 }
@@ -70,7 +70,7 @@ static void look_into(const char *dir, int64_t number, struct index *ix)
         rc = run_info(f, info, &d);
     run_close(f);
     if (rc < 0) {
-        info_unreadable(info, number, &d);
+        info_unreadable(info, number, rc, &d);
         ix->over.n++;
         return;
     }

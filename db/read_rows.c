@@ -15,6 +15,8 @@ enum {
 /* ---- Rows as text ---- */
 
 struct cells {
+    int hidden;   /* last columns that are not handed over: 1 when the last one is the rowid */
+    int64_t last; /* rowid of the last row, where it is known */
     const char *cell[CELLS_MAX];
     char buf[CELLS_MAX][CELL_SIZE]; /* for those that SQLite does not have as text */
 };
@@ -67,7 +69,7 @@ static int each_row(struct run_file *f, sqlite3_stmt *st, const struct table_des
                     int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx,
                     struct cells *c, struct diag *reterr)
 {
-    int n = sqlite3_column_count(st), step = SQLITE_DONE, stop;
+    int n = sqlite3_column_count(st) - c->hidden, step = SQLITE_DONE, stop;
 
     if (n > CELLS_MAX)
         return diag_add(reterr, E_RANGE, "a table of %d columns is too wide", n);
@@ -77,6 +79,8 @@ static int each_row(struct run_file *f, sqlite3_stmt *st, const struct table_des
     while (stop == 0 && (step = sqlite3_step(st)) == SQLITE_ROW) {
         for (int i = 0; i < n; i++)
             c->cell[i] = make_cell(st, i, t, c->buf[i]);
+        if (c->hidden > 0)
+            c->last = sqlite3_column_int64(st, n);
         stop = each(ctx, (unsigned)n, c->cell);
     }
     return step == SQLITE_ROW || step == SQLITE_DONE ? 0 : sql_fail(f->db, reterr, "rows");
@@ -106,9 +110,9 @@ static int unknown_table(struct run_file *f, const char *name, struct diag *rete
     return rc;
 }
 
-int run_rows(struct run_file *f, const char *table,
-             int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx,
-             struct diag *reterr)
+static int rows_of(struct run_file *f, const char *table, const char *sql, int64_t after,
+                   int64_t *last, int (*each)(void *ctx, unsigned n, const char *const *cells),
+                   void *ctx, struct diag *reterr)
 {
     const struct table_desc *t = find_table(f, table);
     struct cells *c;
@@ -120,15 +124,48 @@ int run_rows(struct run_file *f, const char *table,
     c = malloc(sizeof(*c));
     if (c == NULL)
         return diag_add(reterr, E_NOMEM, "out of memory");
-    /* our own tables come in the order of their keys by themselves */
-    rc = sql_prepare(f->db, &st, reterr, "SELECT * FROM \"%s\"%s", table,
-                     t != NULL ? " ORDER BY rowid" : "");
+    c->hidden = last != NULL;
+    c->last = after;
+    rc = sql_prepare(f->db, &st, reterr, "SELECT *%s FROM \"%s\"%s", last != NULL ? ", rowid" : "",
+                     table, t != NULL || last != NULL ? sql : "");
     if (rc == 0) {
+        if (last != NULL)
+            sqlite3_bind_int64(st, 1, after);
         rc = each_row(f, st, t, each, ctx, c, reterr);
         sqlite3_finalize(st);
     }
+    if (rc == 0 && last != NULL)
+        *last = c->last;
     free(c);
     return rc;
+}
+
+int run_rows(struct run_file *f, const char *table,
+             int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx,
+             struct diag *reterr)
+{
+    /* our own tables come in the order of their keys by themselves */
+    return rows_of(f, table, " ORDER BY rowid", 0, NULL, each, ctx, reterr);
+}
+
+int run_rows_after(struct run_file *f, const char *table, int64_t *at,
+                   int (*each)(void *ctx, unsigned n, const char *const *cells), void *ctx,
+                   struct diag *reterr)
+{
+    int64_t after = *at, newest = 0;
+    char sql[120];
+    int rc = 0;
+
+    if (strcmp(table, "pyramid") == 0 || strcmp(table, "run_state") == 0)
+        return diag_add(reterr, E_NOENT, "the rows of %s have no order", table);
+    if (after < 0 && (find_table(f, table) || (sql_name_ok(table) && schema_reserved(table)))) {
+        rc = str_fmt(sql, sizeof(sql), "SELECT coalesce(max(rowid), 0) FROM \"%s\"", table);
+        rc = rc < 0 ? rc : sql_int(f->db, sql, &newest, reterr);
+        after = newest + after > 0 ? newest + after : 0;
+    }
+    return rc < 0 ? rc
+                  : rows_of(f, table, " WHERE rowid > ?1 ORDER BY rowid LIMIT 5000", after, at,
+                            each, ctx, reterr);
 }
 
 /* ---- Branches ---- */

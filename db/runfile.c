@@ -129,7 +129,7 @@ static int insert_sources(sqlite3 *db, const struct store_source *sources, unsig
 }
 
 /* All in one transaction: a run file has its run, or it is an empty database. */
-static int fill_file(sqlite3 *db, int64_t number, const struct store_run *run,
+static int fill_file(sqlite3 *db, int64_t number, bool bulk, const struct store_run *run,
                      const struct store_table *tables, unsigned n_tables,
                      const struct store_source *sources, unsigned n_sources, struct diag *reterr)
 {
@@ -147,11 +147,23 @@ static int fill_file(sqlite3 *db, int64_t number, const struct store_run *run,
                       reterr);
     if (rc == 0)
         rc = tables_create(db, tables, n_tables, reterr);
+    if (rc == 0 && bulk)
+        rc = bulk_mark(db, reterr);
     if (rc == 0)
         rc = sql_exec(db, "COMMIT", reterr);
     if (rc < 0)
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return rc;
+}
+
+static int file_settings(const struct store *s, sqlite3 *db, struct diag *reterr)
+{
+    if (s->bulk)
+        return bulk_settings(db, reterr);
+    return sql_exec(db,
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
+                    " PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-8192",
+                    reterr);
 }
 
 int runfile_create(struct store *s, int64_t number, const struct store_run *run,
@@ -166,11 +178,11 @@ int runfile_create(struct store *s, int64_t number, const struct store_run *run,
         return rc;
     rc = sql_open(path, true, false, &db, reterr);
     if (rc == 0)
-        rc = sql_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL", reterr);
+        rc = file_settings(s, db, reterr);
     if (rc == 0)
         rc = schema_run(db, reterr);
     if (rc == 0)
-        rc = fill_file(db, number, run, tables, n_tables, sources, n_sources, reterr);
+        rc = fill_file(db, number, s->bulk, run, tables, n_tables, sources, n_sources, reterr);
     sqlite3_close(db);
     if (rc == 0)
         rc = runfile_attach(s, number, reterr);
@@ -181,7 +193,7 @@ int runfile_create(struct store *s, int64_t number, const struct store_run *run,
 
 void runfile_remove(const char *lab, int64_t number)
 {
-    static const char *const suffix[] = {".run", ".run-wal", ".run-shm", ".lock"};
+    static const char *const suffix[] = {".run", ".run-wal", ".run-shm", ".run-journal", ".lock"};
     char path[DB_PATH_MAX];
 
     for (size_t i = 0; i < ARRAY_LEN(suffix); i++) {
@@ -239,18 +251,17 @@ int runfile_attach(struct store *s, int64_t number, struct diag *reterr)
     s->number = number;
     rc = sql_open(path, true, false, &s->db, reterr);
     if (rc == 0)
-        rc = schema_check(s->db, RUN_APP_ID, RUN_VERSION, &version, reterr);
+        rc = schema_check(s->db, s->bulk ? RUN_BULK_ID : RUN_APP_ID, RUN_VERSION, &version, reterr);
     if (rc == 0)
-        rc = sql_exec(s->db,
-                      "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;"
-                      " PRAGMA wal_autocheckpoint=2000; PRAGMA cache_size=-8192",
-                      reterr);
-    if (rc == 0)
+        rc = file_settings(s, s->db, reterr);
+    if (rc == 0 && !s->bulk)
         rc = schema_run(s->db, reterr);
     if (rc == 0)
         rc = attach_tables(s, reterr);
     if (rc == 0)
         rc = prepare_all(s, reterr);
+    if (rc == 0 && s->bulk)
+        rows_hash_begin(&s->hash, &s->tables.table[0]);
     if (rc == 0 && s->worker != NULL)
         rc = runfile_durable(s, reterr);
     if (rc < 0)
@@ -314,6 +325,7 @@ void runfile_detach(struct store *s)
     finalize_all(s);
     sqlite3_close(s->db);
     s->db = NULL;
+    s->bulk = false;
     runfile_unlock(s->dir, s->number, s->lock_fd);
     s->lock_fd = -1;
     s->tables.n = 0;
@@ -328,7 +340,7 @@ void runfile_detach(struct store *s)
 /* SQLite does not tell when it could not remove the journal of the header's change, which would
  * take it back when somebody opens the file; and what it removed could be back after a power cut.
  * Either way the file would no longer be the one we hash. */
-static int settled_for_good(sqlite3 *db, struct diag *reterr)
+int runfile_for_good(sqlite3 *db, struct diag *reterr)
 {
     char journal[DB_PATH_MAX];
     const char *path = sqlite3_db_filename(db, "main");
@@ -362,7 +374,7 @@ int runfile_settle(sqlite3 *db, struct diag *reterr)
     sqlite3_finalize(st);
     if (rc < 0)
         return rc;
-    return strcmp(mode, "delete") == 0 ? settled_for_good(db, reterr) : 0;
+    return strcmp(mode, "delete") == 0 ? runfile_for_good(db, reterr) : 0;
 }
 
 static int check_with(sqlite3 *db, const char *pragma, bool ok_row, int64_t number,

@@ -127,6 +127,11 @@ int schema_check(sqlite3 *db, int64_t app_id, int64_t newest, int64_t *ret_versi
         rc = sql_int(db, "PRAGMA user_version", &version, reterr);
     if (rc < 0)
         return rc;
+    if (id == RUN_BULK_ID && app_id == RUN_APP_ID) {
+        rc = diag_add(reterr, E_STATE, "an import into this run is under way, or was broken off");
+        diag_hint(reterr, "one that was broken off is removed by the next import: repeat it");
+        return rc;
+    }
     if (id != app_id || version < 1)
         return diag_add(reterr, E_CORRUPT, "this is not a %s of benchctl",
                         app_id == RUN_APP_ID ? "run file" : "catalogue");

@@ -64,6 +64,8 @@ int store_begin(struct store *s, const struct store_run *run, const struct store
         return rc;
     }
     rc = next_number(s, &number, reterr);
+    /* rows that another thread writes are being measured now: there is no second time */
+    s->bulk = run->bulk && n_tables > 0 && s->worker == NULL;
     if (rc == 0)
         rc = runfile_create(s, number, run, tables, n_tables, sources, n_sources, reterr);
     if (rc == 0) {
@@ -74,6 +76,7 @@ int store_begin(struct store *s, const struct store_run *run, const struct store
         }
     }
     if (rc < 0) {
+        s->bulk = false;
         sqlite3_exec(s->lab, "ROLLBACK", NULL, NULL, NULL);
         diag_wrap(reterr, "cannot begin a run");
         return rc;
@@ -224,6 +227,8 @@ static int put_states(struct store *s, const struct states *states)
 static int transaction_begin(struct store *s, const struct batch *b, struct diag *reterr)
 {
     memcpy(s->before, s->pyramid, s->tables.n * sizeof(s->pyramid[0]));
+    if (s->bulk)
+        s->before_hash = s->hash;
     errno = 0; /* sql_code looks at it */
     if (sqlite3_exec(s->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) != SQLITE_OK)
         return sql_fail(s->db, reterr, "run %lld", (long long)s->number);
@@ -246,6 +251,8 @@ static void transaction_undo(struct store *s, const struct batch *b, struct diag
     if (!sqlite3_get_autocommit(s->db))
         sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL);
     memcpy(s->pyramid, s->before, s->tables.n * sizeof(s->pyramid[0]));
+    if (s->bulk)
+        s->hash = s->before_hash;
     diag_hint(reterr, "%u rows are kept in memory and wait for the next commit", b->records);
 }
 
@@ -341,7 +348,8 @@ static int end_in_file(struct store *s, const struct store_end *end, char sha[65
             rc = sql_fail(s->db, reterr, "pyramid of run %lld", (long long)s->number);
     }
     if (rc == 0)
-        rc = tables_sha256(s->db, &s->tables, sha, reterr);
+        rc = s->bulk ? rows_hash_end(&s->hash, s->db, &s->tables, 1, sha, reterr)
+                     : tables_sha256(s->db, &s->tables, sha, reterr);
     if (rc == 0)
         rc = put_end(s, end, sha, reterr);
     if (rc == 0)
@@ -357,19 +365,24 @@ static int end_in_file(struct store *s, const struct store_end *end, char sha[65
 
 /* The file is complete; what follows makes it fit for an archive. The first thing that goes wrong
  * is told, the rest is done all the same. */
-static int wrap_up(struct store *s, struct diag *reterr)
+static int wrap_up(struct store *s, bool *ret_gone, struct diag *reterr)
 {
     char path[DB_PATH_MAX], hex[65];
     struct run_info info;
     int rc = info_read(s->db, &info, reterr);
-    bool known = rc == 0, settled;
+    bool known = rc == 0, settled, bulk = s->bulk;
     int next = runfile_verify(s->db, s->number, reterr);
 
     rc = rc < 0 ? rc : next;
-    next = runfile_settle(s->db, reterr);
+    next = bulk ? bulk_publish(s->db, reterr) : runfile_settle(s->db, reterr);
     rc = rc < 0 ? rc : (next < 0 ? next : 0);
     settled = next == 1;
     runfile_detach(s);
+    *ret_gone = bulk && !settled;
+    if (*ret_gone) {
+        bulk_drop(s, s->number);
+        return diag_add(reterr, rc, "what was written is removed: it can be made again");
+    }
     if (settled) {
         next = path_run(path, sizeof(path), s->dir, s->number, ".run", reterr);
         if (next == 0)
@@ -388,6 +401,7 @@ int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256
               struct diag *reterr)
 {
     char sha[65];
+    bool gone;
     int rc;
 
     if (s->db == NULL)
@@ -399,7 +413,11 @@ int store_end(struct store *s, const struct store_end *end, char ret_rows_sha256
         diag_wrap(reterr, "cannot end run %lld", (long long)s->number);
         return rc;
     }
-    rc = wrap_up(s, reterr);
+    rc = wrap_up(s, &gone, reterr);
+    if (rc < 0 && gone) {
+        diag_wrap(reterr, "cannot end run %lld", (long long)s->number);
+        return rc;
+    }
     if (rc < 0) {
         diag_wrap(reterr,
                   "run %lld has ended and its rows are safe, but its file is not fully closed",

@@ -28,6 +28,8 @@ struct store_run {             /* the first row of a run file */
     const char *program_hash;  /* 64 hex digits */
     const char *build;         /* version of the program that made it */
     bool is_virtual;
+    bool bulk;                 /* an import: can be made again. Written without a log and unsynced, durable at store_end; until then readers refuse it (E_STATE), and what is
+                                * left of one that was cut short, or is closed before its end, is removed */
     uint64_t seed;
     nsec wall_start;           /* ns since the epoch, UTC */
     double capacity_c, area_m2; /* NaN: not given */

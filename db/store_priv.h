@@ -12,6 +12,7 @@
 #ifndef DB_STORE_PRIV_H
 #define DB_STORE_PRIV_H
 
+#include "base/str.h"
 #include "db/pyramid_priv.h"
 
 enum {
@@ -39,6 +40,20 @@ struct states {
 
 struct worker; /* thread.c */
 
+/* rows_hash.c: the hash over all sample rows, so far. */
+struct rows_hash {
+    struct sha256 sha;
+    size_t n;
+    uint8_t buf[8192];
+};
+/* Rows of the first table as they are put: begin, put each, end reads the other tables. done: how
+ * many tables are in already. */
+void rows_hash_begin(struct rows_hash *h, const struct table_desc *first);
+void rows_hash_put(struct rows_hash *h, const struct table_desc *t, double t_s, uint32_t step,
+                   uint32_t cycle, const double *field, const uint8_t *quality);
+int rows_hash_end(struct rows_hash *h, sqlite3 *db, const struct table_list *list, unsigned done,
+                  char ret_hex[65], struct diag *reterr) MUST_USE;
+
 enum put_kind {
     PUT_EVENT,
     PUT_STEP,
@@ -60,6 +75,8 @@ struct store {
     /* The run under way; db NULL: none. */
     sqlite3 *db;
     int64_t number;
+    bool bulk; /* runfile_bulk.c; then hash is current, and before_hash that of the last commit */
+    struct rows_hash hash, before_hash;
     int lock_fd;
     struct table_list tables;
     struct pyramid pyramid[DB_TABLES_MAX], before[DB_TABLES_MAX]; /* before: of the last commit */
@@ -118,10 +135,24 @@ void runfile_detach(struct store *s);
 int runfile_durable(struct store *s, struct diag *reterr) MUST_USE;
 /* Real time: fold the log into the file when it has become long. */
 void runfile_tidy(struct store *s);
+/* What SQLite does not tell about the end of a journal: 1, the file is for good as it is. */
+int runfile_for_good(sqlite3 *db, struct diag *reterr) MUST_USE;
 /* Fold the write-ahead log into the file, durably. 1: done, 0: a reader has it open, try another
  * day. */
 int runfile_settle(sqlite3 *db, struct diag *reterr) MUST_USE;
 /* integrity_check and foreign_key_check: E_CORRUPT. */
 int runfile_verify(sqlite3 *db, int64_t number, struct diag *reterr) MUST_USE;
+
+/* runfile_bulk.c */
+/* How a file that can be made again is written: without a log, and nothing waits for the disk. */
+int bulk_settings(sqlite3 *db, struct diag *reterr) MUST_USE;
+/* Within the transaction of its first rows: it is marked as half-made. */
+int bulk_mark(sqlite3 *db, struct diag *reterr) MUST_USE;
+/* Everything in it is on the disk, then the mark goes. 1, as runfile_settle. */
+int bulk_publish(sqlite3 *db, struct diag *reterr) MUST_USE;
+/* A file that carries the mark; nobody may be writing it. */
+bool bulk_half_made(const char *lab, int64_t number);
+/* Away with it, also from the catalogue. */
+void bulk_drop(struct store *s, int64_t number);
 
 #endif

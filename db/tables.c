@@ -5,7 +5,6 @@
 #include "db/db_priv.h"
 
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* ---- Making them ---- */
@@ -249,100 +248,4 @@ int table_rows(sqlite3 *db, const struct table_desc *t, int64_t *ret_rows, struc
     if (str_fmt(sql, sizeof(sql), "SELECT coalesce(max(rowid), 0) FROM \"%s\"", t->name) < 0)
         return E_RANGE;
     return sql_int(db, sql, ret_rows, reterr);
-}
-
-/* ---- SHA-256 over the rows ---- */
-
-struct hasher {
-    struct sha256 sha;
-    size_t n;
-    uint8_t buf[8192];
-};
-
-static void hash_bytes(struct hasher *h, const void *p, size_t n)
-{
-    if (h->n + n > sizeof(h->buf)) {
-        sha256_add(&h->sha, h->buf, h->n);
-        h->n = 0;
-    }
-    memcpy(h->buf + h->n, p, n);
-    h->n += n;
-}
-
-static void hash_u64(struct hasher *h, uint64_t v)
-{
-    uint8_t le[8];
-
-    for (int i = 0; i < 8; i++)
-        le[i] = (uint8_t)(v >> (8 * i));
-    hash_bytes(h, le, sizeof(le));
-}
-
-static void hash_real(struct hasher *h, sqlite3_stmt *st, int i)
-{
-    uint64_t bits = UINT64_C(0x7ff8000000000000); /* NULL: the plain quiet NaN */
-
-    if (sqlite3_column_type(st, i) != SQLITE_NULL) {
-        double v = sqlite3_column_double(st, i);
-
-        memcpy(&bits, &v, sizeof(bits));
-    }
-    hash_u64(h, bits);
-}
-
-static void hash_row(struct hasher *h, sqlite3_stmt *st, int n_fields)
-{
-    int quality = 3 + n_fields;
-    int n = sqlite3_column_bytes(st, quality);
-    uint8_t length = (uint8_t)(n < 0 || n > UINT8_MAX ? UINT8_MAX : n);
-
-    hash_real(h, st, 0);
-    hash_u64(h, (uint64_t)sqlite3_column_int64(st, 1));
-    hash_u64(h, (uint64_t)sqlite3_column_int64(st, 2));
-    for (int i = 0; i < n_fields; i++)
-        hash_real(h, st, 3 + i);
-    hash_bytes(h, &length, 1);
-    if (length > 0)
-        hash_bytes(h, sqlite3_column_blob(st, quality), length);
-}
-
-static int hash_table(sqlite3 *db, struct hasher *h, const struct table_desc *t,
-                      struct diag *reterr)
-{
-    int step;
-    sqlite3_stmt *st;
-    int rc = sql_prepare(db, &st, reterr, "SELECT * FROM \"%s\" ORDER BY rowid", t->name);
-
-    if (rc < 0)
-        return rc;
-    hash_bytes(h, t->name, strlen(t->name) + 1);
-    for (unsigned i = 0; i < t->n_fields; i++)
-        hash_bytes(h, t->column[i], strlen(t->column[i]) + 1);
-    while ((step = sqlite3_step(st)) == SQLITE_ROW)
-        hash_row(h, st, (int)t->n_fields);
-    if (step != SQLITE_DONE)
-        rc = sql_fail(db, reterr, "rows of %s", t->name);
-    sqlite3_finalize(st);
-    return rc;
-}
-
-int tables_sha256(sqlite3 *db, const struct table_list *list, char ret_hex[65], struct diag *reterr)
-{
-    struct hasher *h = malloc(sizeof(*h));
-    uint8_t digest[32];
-    int rc = 0;
-
-    if (h == NULL)
-        return diag_add(reterr, E_NOMEM, "out of memory");
-    h->n = 0;
-    sha256_init(&h->sha);
-    for (unsigned i = 0; i < list->n && rc == 0; i++)
-        rc = hash_table(db, h, &list->table[i], reterr);
-    if (rc == 0) {
-        sha256_add(&h->sha, h->buf, h->n);
-        sha256_end(&h->sha, digest);
-        sha256_hex(digest, ret_hex);
-    }
-    free(h);
-    return rc;
 }

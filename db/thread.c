@@ -190,6 +190,8 @@ int store_threaded(struct store *s, struct diag *reterr)
         return 0;
     if (s->read_only)
         return diag_add(reterr, E_IO, "the lab folder %s is read-only", s->dir);
+    if (s->bulk)
+        return diag_add(reterr, E_STATE, "an import is under way");
     if (sqlite3_threadsafe() == 0)
         return diag_add(reterr, E_UNSUPPORTED, "this SQLite was built for one thread only");
     rc = worker_start(s, reterr);

@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "base/rng.h"
 #include "base/str.h"
+#include "tests/support/bench.h"
 #include "tests/support/db_rig.h"
 #include "tests/support/rec_rig.h"
 
@@ -16,7 +17,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     ROWS = 1000000,
@@ -24,44 +24,38 @@ enum {
     TIMES = 15
 };
 #define LIMIT_MS 20.0
+/* of a discharge of 1250 rows at 1.99 A */
+#define CYCLE_OUT_AH (1.99 * 1250 / 3600)
+#define NO_LIMIT     ((double)NAN)
 
-static unsigned late;
 static volatile double keep; /* so that no job is left out by the compiler */
-
-static double now_ms(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
-}
 
 struct job {
     const char *name;
-    double limit_ms; /* 0: none */
+    double limit_ms; /* NaN: none */
     double (*work)(void *ctx);
     void *ctx;
-    double ms, result;
+    double result;
 };
 
-static void time_job(struct job *j)
+static void work(void *ctx)
 {
-    j->ms = INFINITY;
-    for (unsigned i = 0; i < TIMES; i++) {
-        double began = now_ms();
+    struct job *j = ctx;
 
-        j->result = j->work(j->ctx);
-        j->ms = fmin(j->ms, now_ms() - began);
-        keep = j->result;
-    }
-    printf("%-52s %9.2f ms", j->name, j->ms);
-    if (j->limit_ms > 0.0) {
-        bool ok = j->ms <= j->limit_ms;
+    j->result = j->work(j->ctx);
+    keep = j->result;
+}
 
-        printf("  limit %.0f ms%s", j->limit_ms, ok ? "" : "  TOO SLOW");
-        late += !ok;
+/* Its peers in Python, NULL at the end, and the path they read. */
+static void time_job(struct job *j, const char *const *peers, const char *path)
+{
+    struct bench_cost c = bench_best(work, j, TIMES);
+    struct bench_line l = bench_ms(j->name, c, j->limit_ms);
+
+    for (; peers && *peers; peers++) {
+        bench_peer(&l, *peers, path, c.wall_s, j->result);
     }
-    putchar('\n');
+    bench_tell(&l);
 }
 
 /* ---- What is analysed ---- */
@@ -215,7 +209,7 @@ static void put_step(struct store *s, const struct recording *r, size_t k, bool 
                                 .cycle = step.cycle,
                                 .ended = step.began,
                                 .cause = "until",
-                                .charge_out_ah = 0.69};
+                                .charge_out_ah = r->step[k] == 3 ? CYCLE_OUT_AH : 0.0};
     int rc = begins ? store_step_begin(s, &step) : store_step_end(s, &sum);
 
     ASSERT(rc == 0);
@@ -291,75 +285,43 @@ static void write_columns(const char *dir, const char *job, const struct recordi
     write_counts(dir, job, "cycle", r->cycle, r->n);
 }
 
-/* Its result must be ours: else it was another job. */
-static void compare(const char *line, const struct job *cycles, const struct job *ica)
-{
-    char name[40];
-    double ms, result;
-    const struct job *j;
-
-    if (sscanf(line, "%39s %lf %lf", name, &ms, &result) != 3) {
-        return;
-    }
-    j = strncmp(name, "cycles", 6) == 0 ? cycles : ica;
-    printf("  %-50s %9.2f ms  %.1f times ours%s\n", name, ms, ms / j->ms,
-           fabs(result - j->result) <= 2e-3 * fabs(j->result) ? "" : "  (ANOTHER RESULT)");
-}
-
-static void in_python(const char *dir, const struct job *cycles, const struct job *ica)
-{
-    const char *top = getenv("top_srcdir");
-    char command[900], line[200];
-    FILE *f;
-
-    snprintf(command, sizeof(command),
-             "python3 '%s/tests/bench/bench_analysis.py' '%s' 2>/dev/null", top ? top : ".", dir);
-    f = popen(command, "r");
-    ASSERT(f != NULL);
-    while (fgets(line, sizeof(line), f)) {
-        compare(line, cycles, ica);
-    }
-    if (pclose(f) != 0) {
-        puts("  no python3 with numpy, pandas and scipy here: nothing to compare with");
-    }
-}
-
 START_TEST(bench_analysis)
 {
+    static const char *const cycle_peers[] = {"cycles_numpy", "cycles_pandas", NULL};
+    static const char *const ica_peers[] = {"ica_scipy", NULL};
+    static const char *const sql_peers[] = {"cycles_sql", NULL};
     struct recording r, d;
     struct ica_job ica = {.r = &d};
-    struct job split = {"steps told from the rows", 0.0, job_split, &r, 0, 0};
-    struct job cycles = {"cycle summary, columns in memory", LIMIT_MS, job_cycles, &r, 0, 0};
-    struct job pulses = {"resistances, columns in memory", 0.0, job_resistance, &r, 0, 0};
-    struct job curve = {
-        "dQ/dV with peaks of one discharge, in memory", LIMIT_MS, job_ica, &ica, 0, 0};
-    char dir[256];
-    struct job quick = {
-        "cycle summary, finished run (opening included)", LIMIT_MS, job_summaries, dir, 0, 0};
-    struct job whole = {"every row of a finished run into memory", 0.0, job_read, dir, 0, 0};
+    struct job split = {"steps told from the rows", NO_LIMIT, job_split, &r, 0};
+    struct job cycles = {"cycle summary, columns in memory", LIMIT_MS, job_cycles, &r, 0};
+    struct job pulses = {"resistances, columns in memory", NO_LIMIT, job_resistance, &r, 0};
+    struct job curve = {"ICA with peaks, columns in memory", LIMIT_MS, job_ica, &ica, 0};
+    char dir[256], path[400];
+    struct job quick = {"cycle summary, finished run", LIMIT_MS, job_summaries, dir, 0};
+    struct job whole = {"every row of a finished run into memory", NO_LIMIT, job_read, dir, 0};
     int rc;
 
-    printf("%d rows\n", ROWS);
     make_cycles(&r);
     make_discharge(&d);
     rc = cycles_of(&d, CYCLE_ORDER_FOUND, &ica.c, NULL);
     ASSERT(rc == 0);
-    time_job(&split);
-    time_job(&cycles);
-    time_job(&pulses);
-    time_job(&curve);
     rig_folder(dir);
     make_run(dir, &r);
-    time_job(&quick);
-    time_job(&whole);
+    rig_path(path, dir, 1);
     write_columns(dir, "cycles", &r);
     write_columns(dir, "ica", &d);
-    in_python(dir, &cycles, &curve);
+    bench_begin("analysis: 1000000 rows");
+    time_job(&split, NULL, NULL);
+    time_job(&cycles, cycle_peers, dir);
+    time_job(&pulses, NULL, NULL);
+    time_job(&curve, ica_peers, dir);
+    time_job(&quick, sql_peers, path);
+    time_job(&whole, NULL, NULL);
     rig_remove(dir);
     cycles_done(&ica.c);
     recording_done(&r);
     recording_done(&d);
-    ck_assert_uint_eq(late, 0);
+    ck_assert_int_eq(bench_missed(), 0);
 }
 END_TEST
 
@@ -375,7 +337,7 @@ int main(void)
     suite_add_tcase(suite, t);
     r = srunner_create(suite);
     srunner_set_fork_status(r, CK_NOFORK);
-    srunner_run_all(r, CK_NORMAL);
+    srunner_run_all(r, CK_SILENT);
     failed = srunner_ntests_failed(r);
     srunner_free(r);
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -7,16 +7,18 @@
  */
 #define _XOPEN_SOURCE 700 /* posix_openpt() */
 
-#include "drivers/bus/bus.h"
 #include "base/clock.h"
+#include "drivers/bus/bus.h"
 #include "drivers/bus/link.h"
 #include "drivers/bus/loop.h"
 #include "drivers/bus/modbus_lib.h"
 #include "drivers/virtual/host.h"
+#include "tests/support/bench.h"
 #include "tests/support/bus_fakes.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <math.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -301,13 +303,21 @@ static double cpu_s(void)
     return (double)clock() / CLOCKS_PER_SEC;
 }
 
+/* Round trip, or processor time where there is no line. */
 static void say(const char *what, const char *codec, uint64_t n, double cpu, double took,
                 double latency_us)
 {
-    printf("%-22s %-13s %8.1f us cpu", what, codec, cpu * 1e6 / (double)n);
-    if (latency_us > 0)
-        printf("  %8.1f us round trip", latency_us);
-    printf("  %9.0f /s\n", (double)n / took);
+    char job[80];
+    double each_us = cpu * 1e6 / (double)n;
+    struct bench_line l = {.job = job,
+                           .unit = "us",
+                           .figure = latency_us > 0 ? latency_us : each_us,
+                           .processor = each_us,
+                           .limit = (double)NAN};
+
+    snprintf(job, sizeof(job), "an exchange: %s, %s", what, codec);
+    snprintf(l.peers, sizeof(l.peers), "- (%.0f /s)", (double)n / took);
+    bench_tell(&l);
 }
 
 static void bench_line(const char *what, bool over_tcp, bool tcp_frames, bool lib)
@@ -410,6 +420,23 @@ static int by_size(const void *a, const void *b)
     return (*x > *y) - (*x < *y);
 }
 
+static void tell_fleet(bool spread, bool lib, double load, double polled)
+{
+    char job[80];
+    struct bench_line l = {.job = job,
+                           .unit = "us p99",
+                           .figure = (double)late_us[n_late / 100 * 99],
+                           .processor = (double)NAN,
+                           .limit = (double)NAN};
+
+    snprintf(job, sizeof(job), "late: %d x %d Hz, %s, %s", LINES_MAX, RATE_HZ,
+             spread ? "spread" : "at once", lib ? "libmodbus" : "wire/modbus.c");
+    snprintf(l.peers, sizeof(l.peers),
+             "- (p50 %.0f, max %.0f us; processor %.1f %%, polls %.1f %%)",
+             (double)late_us[n_late / 2], (double)late_us[n_late - 1], load * 100, polled * 100);
+    bench_tell(&l);
+}
+
 static void bench_fleet(bool spread, bool lib)
 {
     pid_t child = open_lines(LINES_MAX, false, false, lib);
@@ -433,12 +460,7 @@ static void bench_fleet(bool spread, bool lib)
     }
     MUST(n_late > 100);
     qsort(late_us, n_late, sizeof(late_us[0]), by_size);
-    printf("%d ptys x %d Hz, %-11s %-13s late p50 %.0f us  p99 %.0f us  max %.0f us  "
-           "cpu %.1f %%  polls %.1f %%\n",
-           LINES_MAX, RATE_HZ, spread ? "spread" : "all at once",
-           lib ? "libmodbus" : "wire/modbus.c", (double)late_us[n_late / 2],
-           (double)late_us[n_late / 100 * 99], (double)late_us[n_late - 1], cpu * 100 / took,
-           (double)polls * 100 / (took * LINES_MAX * RATE_HZ));
+    tell_fleet(spread, lib, cpu / took, (double)polls / (took * LINES_MAX * RATE_HZ));
     close_lines(child);
 }
 
@@ -446,6 +468,7 @@ int main(void)
 {
     clock_init_os(&wall);
     setbuf(stdout, NULL); /* children must not print it again */
+    bench_begin("buses");
     for (int lib = 0; lib < 2; lib++) {
         bench_sim(lib == 1);
         bench_line("pty, RTU", false, false, lib == 1);

@@ -302,6 +302,13 @@ run 2 report 1 --html --text
 run 3 report 1
 end
 
+begin tail
+run 3 tail
+run 2 tail 1 --rows 0
+run 2 tail 1 --json --csv
+run 2 tail xyz
+end
+
 # ---- With a lab ----
 
 lab="$work/lab"
@@ -334,6 +341,20 @@ awk 'NR % 97 == 1' "$work/lines" | while IFS= read -r line; do
     awk -f "$work/json.awk" "$work/out" || echo "$line"
 done >"$work/bad"
 [ -s "$work/bad" ] && fail "export --ndjson: $(head -n 1 "$work/bad")"
+for what in cycler press; do
+    "$BENCHCTL" export 1 --lab "$lab" --csv --table $what | tail -n 5 >"$work/want"
+    "$BENCHCTL" tail 1 --lab "$lab" --rows 5 --table $what --csv >"$work/lines" || fail "tail $what"
+    grep -v '^#' "$work/lines" | sed 1d | cmp -s - "$work/want" || fail "tail $what: not the last rows of the table"
+    [ "$(tail -n 1 "$work/lines")" = '# run 1: done' ] || fail "tail $what: $(tail -n 1 "$work/lines")"
+done
+"$BENCHCTL" tail --lab "$lab" --rows 3 --json >"$work/lines" || fail "tail --json"
+[ "$(grep -c '"kind":"row"' "$work/lines")" -eq 3 ] || fail "tail --json: three rows"
+while IFS= read -r line; do
+    printf '%s' "$line" >"$work/out"
+    awk -f "$work/json.awk" "$work/out" || fail "tail --json: $line"
+done <"$work/lines"
+"$BENCHCTL" tail --lab "$lab" --table cyclr >"$work/out" 2>"$work/err" && fail "tail of no table"
+grep -q 'did you mean cycler' "$work/err" || fail "tail of no table: $(cat "$work/err")"
 json 0 diff 1 1 --lab "$lab" --json
 json 0 validate "$work/run.bdf.csv" --json
 if command -v gnuplot >/dev/null 2>&1; then

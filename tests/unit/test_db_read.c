@@ -379,6 +379,84 @@ START_TEST(test_rows)
 }
 END_TEST
 
+/* Somebody follows the table while it grows: each row once, in order. */
+START_TEST(test_rows_after)
+{
+    static struct text_rows r;
+    char dir[256];
+    int64_t at = -3, behind = INT64_MAX, far = -100000;
+    struct run_file *f;
+    struct store *s;
+
+    rig_folder(dir);
+    s = rig_lab(dir);
+    rig_begin(s);
+    rig_play(s, 0, 1000, 1000);
+    ck_assert_int_eq(run_open(dir, 0, &f, NULL), 0);
+    ck_assert_int_eq(run_rows_after(f, "cycler", &at, each_text, &r, NULL), 0);
+    ck_assert_uint_eq(r.n, 4);
+    ck_assert_str_eq(r.line[0], "t_s|step|cycle|voltage_v|current_a|charge_ah|energy_wh|quality|");
+    ck_assert_int_eq(strncmp(r.line[1], "249.25|", 7), 0);
+    ck_assert_int_eq(strncmp(r.line[3], "249.75|", 7), 0);
+    ck_assert_int_eq(at, 1000);
+    r.n = 0;
+    ck_assert_int_eq(run_rows_after(f, "cycler", &at, each_text, &r, NULL), 0);
+    ck_assert_uint_eq(r.n, 1);
+    rig_play(s, 1000, 1002, 2);
+    r.n = 0;
+    ck_assert_int_eq(run_rows_after(f, "cycler", &at, each_text, &r, NULL), 0);
+    ck_assert_uint_eq(r.n, 3);
+    ck_assert_int_eq(strncmp(r.line[1], "250|", 4), 0);
+    ck_assert_int_eq(at, 1002);
+    r.n = 0;
+    ck_assert_int_eq(run_rows_after(f, "step", &far, each_text, &r, NULL), 0);
+    ck_assert_uint_eq(r.n, 1 + 3); /* steps 1 to 3; step 0 is before every row */
+    ck_assert_int_eq(far, 3);
+    ck_assert_int_eq(run_rows_after(f, "press", &behind, each_text, &r, NULL), 0);
+    ck_assert_int_eq(behind, INT64_MAX);
+    ck_assert_int_eq(run_rows_after(f, "cyclr", &at, each_text, &r, NULL), E_NOENT);
+    ck_assert_int_eq(run_rows_after(f, "pyramid", &at, each_text, &r, NULL), E_NOENT);
+    ck_assert_int_eq(at, 1002);
+    run_close(f);
+    lab_close(s);
+    rig_remove(dir);
+}
+END_TEST
+
+/* The lock is another process's; whoever died has let it go. */
+START_TEST(test_is_written)
+{
+    char dir[256], c;
+    int told[2], hold[2];
+    struct run_file *f;
+    pid_t pid;
+
+    rig_folder(dir);
+    lab_close(rig_lab(dir));
+    ck_assert_int_eq(pipe(told), 0);
+    ck_assert_int_eq(pipe(hold), 0);
+    pid = fork();
+    if (pid == 0) {
+        struct store *s = rig_lab(dir);
+
+        rig_begin(s);
+        rig_play(s, 0, 10, 10);
+        if (write(told[1], "x", 1) == 1 && read(hold[0], &c, 1) == 1)
+            _exit(0); /* as if it were killed */
+        _exit(1);
+    }
+    ck_assert_int_gt(pid, 0);
+    ck_assert_int_eq(read(told[0], &c, 1), 1);
+    ck_assert_int_eq(run_open(dir, 1, &f, NULL), 0);
+    ck_assert(run_is_written(f));
+    ck_assert_int_eq(write(hold[1], "x", 1), 1);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert(!run_is_written(f));
+    run_close(f);
+    rig_remove(dir);
+}
+END_TEST
+
 /* ---- The catalogue ---- */
 
 static void check_list(const char *dir, const char sha[65])
@@ -509,6 +587,8 @@ int main(void)
     tcase_add_test(c, test_branches);
     tcase_add_test(c, test_trace);
     tcase_add_test(c, test_rows);
+    tcase_add_test(c, test_rows_after);
+    tcase_add_test(c, test_is_written);
     tcase_add_test(c, test_list);
     tcase_add_test(c, test_read_only);
     suite_add_tcase(s, c);

@@ -12,6 +12,7 @@
 #include <locale.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool same(double a, double b)
@@ -118,6 +119,42 @@ START_TEST(numbers_survive_the_round_trip)
         ck_assert(same(number(shortest(w)), w));
         ck_assert_uint_le(strlen(shortest(w)), 8);
     }
+}
+END_TEST
+
+/* The C library's first of 15, 16 and 17 digits that reads back. */
+static void as_c_library(double v, char *buf, size_t size)
+{
+    for (int precision = 15;; precision++) {
+        snprintf(buf, size, "%.*g", precision, v);
+        if (precision == 17 || same(strtod(buf, NULL), v))
+            return;
+    }
+}
+
+START_TEST(numbers_print_as_the_c_library)
+{
+    struct rng r;
+
+    rng_seed(&r, 6, 0);
+    for (int i = 0; i < 60000; i++) {
+        int scale = (int)rng_below(&r, 100) - 45, near = (int)rng_below(&r, 5) - 2;
+        double kinds[] = {ldexp((double)(rng_u64(&r) >> 11), scale - 52), ldexp(1.0, scale),
+                          number(scale > 0 ? "1e14" : "1e-05") * (1 + rng_uniform(&r)),
+                          (double)(1 + rng_below(&r, 100000000)) * 0.1 / 3600.0,
+                          (double)(1 + rng_below(&r, 1000)) / (double)(1 + rng_below(&r, 997))};
+        double v = kinds[i % 5];
+        char want[40];
+
+        for (int k = 0; k < abs(near); k++) /* also beside powers of two and round numbers */
+            v = nextafter(v, near < 0 ? 0.0 : (double)INFINITY);
+        v = i % 2 ? v : -v;
+        as_c_library(v, want, sizeof(want));
+        ck_assert_str_eq(shortest(v), want);
+    }
+    ck_assert_str_eq(shortest(999999999999999.9), "999999999999999.9");
+    ck_assert_str_eq(shortest(9.999999999999999e-5), "9.999999999999999e-05");
+    ck_assert_str_eq(shortest(0.0001234567890123457), "0.0001234567890123457");
 }
 END_TEST
 
@@ -398,6 +435,7 @@ int main(void)
     tcase_add_test(c, numbers_refused);
     tcase_add_test(c, numbers_print_shortest);
     tcase_add_test(c, numbers_survive_the_round_trip);
+    tcase_add_test(c, numbers_print_as_the_c_library);
     tcase_add_test(c, numbers_fixed_as_printf);
     tcase_add_test(c, numbers_know_no_locale);
     c = tcase_create("quantities");
