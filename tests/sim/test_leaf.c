@@ -345,7 +345,7 @@ START_TEST(a_station_without_groups_is_refused)
 {
     static char text[8192];
 
-    ck_assert_int_lt(sim_try_load(&sim, "benches/replay.yaml", "procedures/cell/capacity.yaml",
+    ck_assert_int_lt(sim_try_load(&sim, "tests/sim/clips.yaml", "procedures/cell/capacity.yaml",
                                   "articles/LEAF-MODULE-STRING.yaml", NULL),
                      0);
     diag_format(&sim.diag, text, sizeof text, false);
