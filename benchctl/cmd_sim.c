@@ -39,7 +39,7 @@ static int work(struct watcher *w, const struct script *script)
     if (resume && (!tasks.task[0].lab || tasks.n > 1)) {
         return cli_error(a, EXIT_USAGE, tasks.n > 1 ? "a rehearsal of several stations is begun anew: not --resume with --also" : "--resume goes on in a run file: not with --no-store");
     }
-    struct session_options opt = {.seed = (uint64_t)seed, .commit_rows = (unsigned)rows, .script = script->item, .n_script = script->n, .answer = watcher_answer,
+    struct session_options opt = {.seed = (uint64_t)seed, .wire = args_get(a, "--wire") != NULL, .commit_rows = (unsigned)rows, .script = script->item, .n_script = script->n, .answer = watcher_answer,
                                   .say = watcher_say, .after_commit = watcher_progress, .ctx = w};
     watcher_begin(w);
     int r = tasks_open(&tasks, &opt, &d);
@@ -94,6 +94,7 @@ static const struct option options[] = {
     {"--station", "NAME", false, "station of the bench, where it has several"},
     {"--set", "NAME=VALUE", true, "a parameter of the procedure"},
     ALSO_OPTION,
+    {"--wire", NULL, false, "with libmodbus in the path of Modbus lines, as on real ones"},
     {"--seed", "N", false, "draws instrument errors and noise anew"},
     {"--answers", "FILE", false, "answers to questions: a map of register or question text to answer"},
     {"--fault", "WORDS", true, "'smu lost at 2 h', 'oven stuck at 3 h for 10 min', 'air late 3 replies at 1 h', 'dio.1 opens at 1 h'"},

@@ -388,6 +388,9 @@ int rig_open_live(struct rig *r, const struct bench *b, struct live *live, const
 
 void rig_close(struct rig *r)
 {
+    for (size_t k = 0; k < ARRAY_LEN(r->lib); k++) {
+        modbus_lib_close(r->lib[k]);
+    }
     free(r->bus);
     free(r->host);
     free(r->world);

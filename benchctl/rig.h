@@ -83,11 +83,14 @@ struct rig {
     struct box box[BENCH_INSTS_MAX]; /* of virtual boxes; constant */
     struct twin twin[BENCH_INSTS_MAX]; /* of virtual scanners and supplies; constant */
     struct live *live;          /* real lines; NULL: a virtual bench in memory */
+    struct modbus_lib *lib[BENCH_BUSES_MAX]; /* of a virtual bench whose Modbus frames libmodbus builds and checks, as on real lines */
     double speed;               /* --speed: run seconds per second; poll periods are divided by it */
 };
 
 /* Open every line of a virtual bench: emulators, world, errors drawn from `seed` (0: the seeds of the bench file). */
 int rig_open(struct rig *r, const struct bench *b, uint64_t seed, struct diag *reterr) MUST_USE;
+/* After rig_open(): libmodbus in the path of every Modbus line, as it is on real ones. */
+int rig_wire_up(struct rig *r, struct diag *reterr) MUST_USE;
 /* Open the real lines (or those of `benchctl emu`): one URI per bus. live is the caller's. */
 int rig_open_live(struct rig *r, const struct bench *b, struct live *live, const char *const *uris, double speed, struct diag *reterr) MUST_USE;
 /* Only the emulators and their world, for `benchctl emu`: hosts and wiring are filled, no buses. */

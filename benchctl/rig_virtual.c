@@ -3,6 +3,18 @@
 
 #include <math.h>
 
+int rig_wire_up(struct rig *r, struct diag *reterr)
+{
+    int e = 0;
+    for (uint8_t k = 0; k < r->bench->n_buses && e == 0; k++) {
+        if (r->bus_wiring[k].wire == WIRE_MODBUS) {
+            e = modbus_lib_open(r->bus_wiring[k].modbus_tcp, &r->lib[k], reterr);
+            r->bus_wiring[k].lib = r->lib[k];
+        }
+    }
+    return e;
+}
+
 void rig_line_fault(struct rig *r, uint8_t inst, enum line_fault kind, uint32_t count, double late_s)
 {
     if (!r->host) {

@@ -35,6 +35,7 @@ struct control;
 struct session_options {
     struct store *store;          /* NULL: nothing is written */
     uint64_t seed;                /* 0: of the bench file */
+    bool wire;                    /* a rehearsal with libmodbus in the path */
     unsigned commit_rows;         /* 0: 2000 */
     const struct script_item *script; /* sorted by time */
     unsigned n_script;

@@ -200,8 +200,14 @@ static int take_rig(struct session *s, const struct session_input *in, struct di
     s->lead = s;
     s->rig = &s->own_rig;
     s->crew[s->n_crew++] = s;
-    return s->opt.live ? rig_open_live(s->rig, s->bench, s->opt.live, s->opt.uris, s->opt.speed > 0.0 ? s->opt.speed : 1.0, reterr)
-                       : rig_open(s->rig, s->bench, s->opt.seed, reterr);
+    if (s->opt.live) {
+        return rig_open_live(s->rig, s->bench, s->opt.live, s->opt.uris, s->opt.speed > 0.0 ? s->opt.speed : 1.0, reterr);
+    }
+    int r = rig_open(s->rig, s->bench, s->opt.seed, reterr);
+    if (r == 0 && s->opt.wire && (r = rig_wire_up(s->rig, reterr)) < 0) {
+        rig_close(s->rig);
+    }
+    return r;
 }
 
 /* Who is there? Asked by the lead for all. */
