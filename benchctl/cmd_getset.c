@@ -11,8 +11,7 @@
 #include <string.h>
 
 static struct bench bench;
-static struct rig rig;
-static struct live live;
+static struct at_hand hand;
 
 /* "smu.voltage" -> instrument and channel (-1: all). */
 static int target(const struct args *a, const char *word, int *ret_inst, int *ret_chan)
@@ -46,10 +45,7 @@ static int target(const struct args *a, const char *word, int *ret_inst, int *re
 
 static void close_rig(void)
 {
-    if (rig.live) {
-        live_close(&live);
-    }
-    rig_close(&rig);
+    at_hand_close(&hand);
     bench_done(&bench);
 }
 
@@ -60,11 +56,8 @@ static int open_rig(const struct args *a)
     if (bench_load(a->arg[0], &bench, &d) < 0) {
         return cli_findings(a, &d);
     }
-    struct uris uris;
-    bool virtual_bench = !args_get(a, "--links") && bench.n_buses > 0 && strcmp(bench.bus[0].link, "sim:") == 0;
-    int r = virtual_bench ? rig_open(&rig, &bench, 0, &d) : uris_of(a, &bench, &uris, &d);
-    r = r < 0 || virtual_bench ? r : rig_open_live(&rig, &bench, &live, uris.uri, 1.0, &d);
-    r = r < 0 ? r : rig_wait_identified(&rig, rig.live ? 8.0 : 30.0, &d);
+    int r = at_hand_open(&hand, a, &bench, &d);
+    r = r < 0 ? r : rig_wait_identified(&hand.rig, hand.rig.live ? 8.0 : 30.0, &d);
     if (r < 0) {
         cli_findings(a, &d);
         close_rig();
@@ -91,16 +84,16 @@ static bool all_polled(const struct rig_event *samples)
 /* Run the virtual bench for a while; keep the newest samples of each instrument, and the answer to `token`. */
 static int work(double for_s, uint32_t token, struct rig_event *ret_samples, struct rig_event *ret_answer)
 {
-    nsec end = rig.s.now + nsec_from_s(for_s);
+    nsec end = hand.rig.s.now + nsec_from_s(for_s);
     int found = 0;
-    for (nsec t = rig_due(&rig); t <= end || rig.live; t = rig_due(&rig)) {
+    for (nsec t = rig_due(&hand.rig); t <= end || hand.rig.live; t = rig_due(&hand.rig)) {
         bool enough = (ret_samples && all_polled(ret_samples)) || (token && found);
-        if (rig.live && (enough || rig.s.now >= end)) {
+        if (hand.rig.live && (enough || hand.rig.s.now >= end)) {
             break;
         }
-        rig_wait(&rig, t < end ? t : end);
+        rig_wait(&hand.rig, t < end ? t : end);
         struct rig_event e;
-        while (rig_take(&rig, &e)) {
+        while (rig_take(&hand.rig, &e)) {
             if (e.kind == RIG_SAMPLES && ret_samples) {
                 ret_samples[e.inst] = e;
             }
@@ -221,7 +214,7 @@ static int do_set(const struct args *a, int inst, int chan, double value)
         return cli_error(a, EXIT_LIMITS, "%s.%s goes from %s to %s", in->name, c->name, qty_print(c->min, info->dims, info->point, lo, sizeof lo),
                          qty_print(c->max, info->dims, info->point, hi, sizeof hi));
     }
-    int r = rig_set(&rig, (uint8_t)inst, (uint16_t)chan, value, 1);
+    int r = rig_set(&hand.rig, (uint8_t)inst, (uint16_t)chan, value, 1);
     if (r < 0) {
         return cli_error(a, EXIT_FAIL, "%s.%s cannot be set: %s", in->name, c->name, err_text(r));
     }
@@ -250,7 +243,7 @@ static int run_set(const struct args *a)
     }
     r = r == 0 ? value_of(a, &bench.inst[inst].chans[chan], a->arg[2], &value) : r;
     r = r == 0 ? do_set(a, inst, chan, value) : r;
-    if (inst >= 0 && rig_safe(&rig, (uint8_t)inst, SAFE_ALL, 2) == 0) {
+    if (inst >= 0 && rig_safe(&hand.rig, (uint8_t)inst, SAFE_ALL, 2) == 0) {
         struct rig_event answer = {0};
         if (!work(5.0, 2, NULL, &answer) || answer.kind != RIG_JOB_DONE) {
             r = cli_error(a, EXIT_FAIL, "`%s` did not confirm that it is safe: see to it", bench.inst[inst].name);
@@ -264,10 +257,10 @@ static const struct option options[] = {{"--links", "FILE", false, "links of `be
 
 extern const struct command cmd_get, cmd_set;
 const struct command cmd_get = {
-    .name = "get", .group = "look", .arguments = "BENCH [INSTRUMENT[.CHANNEL]]", .help = "read instruments once; writes nothing", .options = options, .common = COMMON_JSON | COMMON_CSV, .min_args = 1,
+    .name = "get", .group = "look", .arguments = "BENCH [INSTRUMENT[.CHANNEL]]", .help = "read instruments once; writes nothing", .options = options, .common = COMMON_LAB | COMMON_JSON | COMMON_CSV, .min_args = 1,
     .max_args = 2, .run = run_get,
 };
 const struct command cmd_set = {
     .name = "set", .group = "act", .arguments = "BENCH INSTRUMENT.CHANNEL VALUE", .help = "set one channel and read it back; then everything of its instrument is made safe",
-    .options = options, .more = "  benchctl set benches/demo.yaml oven.temperature_set '60 degC'", .min_args = 3, .max_args = 3, .run = run_set,
+    .options = options, .common = COMMON_LAB, .more = "  benchctl set benches/demo.yaml oven.temperature_set '60 degC'", .min_args = 3, .max_args = 3, .run = run_set,
 };

@@ -7,8 +7,7 @@
 #include <string.h>
 
 static struct bench bench;
-static struct rig rig;
-static struct live live;
+static struct at_hand hand;
 
 static void report(const struct args *a, const bool *seen, const struct rig_event *wrong)
 {
@@ -18,10 +17,10 @@ static void report(const struct args *a, const bool *seen, const struct rig_even
     table_begin(&t, ARRAY_LEN(headers), 0, headers);
     for (int i = 0; i < bench.n_insts; i++) {
         const struct bench_inst *in = &bench.inst[i];
-        const struct bus_stats *st = &rig.bus[in->bus].inst[in->slot].stats;
+        const struct bus_stats *st = &hand.rig.bus[in->bus].inst[in->slot].stats;
         double mean_s = st->replies ? st->latency_sum_s / (double)st->replies : 0.0;
         unsigned long long errors = st->timeouts + st->garbled;
-        const char *found = wrong[i].kind == RIG_WRONG ? wrong[i].text : seen[i] ? rig.s.inst[i].identity : "no answer";
+        const char *found = wrong[i].kind == RIG_WRONG ? wrong[i].text : seen[i] ? hand.rig.s.inst[i].identity : "no answer";
         if (a->json) {
             json_array_append_new(all, json_pack("{s:s, s:s, s:s, s:b, s:s, s:f, s:I}", "instrument", in->name, "driver", in->driver->name, "bus", bench.bus[in->bus].name, "ok",
                                                  seen[i] && wrong[i].kind != RIG_WRONG, "found", found, "reply_mean_s", mean_s, "errors", (json_int_t)errors));
@@ -53,10 +52,7 @@ static int run_probe(const struct args *a)
     if (bench_load(a->arg[0], &bench, &d) < 0) {
         return cli_findings(a, &d);
     }
-    struct uris uris;
-    bool virtual_bench = !args_get(a, "--links") && bench.n_buses > 0 && strcmp(bench.bus[0].link, "sim:") == 0;
-    int r = virtual_bench ? rig_open(&rig, &bench, 0, &d) : uris_of(a, &bench, &uris, &d);
-    r = r < 0 || virtual_bench ? r : rig_open_live(&rig, &bench, &live, uris.uri, 1.0, &d);
+    int r = at_hand_open(&hand, a, &bench, &d);
     if (r < 0) {
         cli_findings(a, &d);
         bench_done(&bench);
@@ -66,14 +62,14 @@ static int run_probe(const struct args *a)
     static struct rig_event wrong[BENCH_INSTS_MAX];
     int left = bench.n_insts;
     for (uint8_t i = 0; i < bench.n_insts; i++) {
-        left -= rig_identify(&rig, i, 0) < 0;
+        left -= rig_identify(&hand.rig, i, 0) < 0;
     }
-    nsec end = rig.s.now + 8 * NSEC_S;
-    while (left > 0 && rig.s.now < end) {
-        nsec due = rig_due(&rig);
-        rig_wait(&rig, due < end ? due : end);
+    nsec end = hand.rig.s.now + 8 * NSEC_S;
+    while (left > 0 && hand.rig.s.now < end) {
+        nsec due = rig_due(&hand.rig);
+        rig_wait(&hand.rig, due < end ? due : end);
         struct rig_event e;
-        while (rig_take(&rig, &e)) {
+        while (rig_take(&hand.rig, &e)) {
             if ((e.kind == RIG_IDENTIFIED || e.kind == RIG_WRONG) && !seen[e.inst]) {
                 seen[e.inst] = true;
                 wrong[e.inst] = e;
@@ -86,7 +82,7 @@ static int run_probe(const struct args *a)
     for (int i = 0; i < bench.n_insts; i++) {
         all = all && wrong[i].kind != RIG_WRONG;
     }
-    rig_close(&rig);
+    at_hand_close(&hand);
     bench_done(&bench);
     return all ? EXIT_DONE : EXIT_BENCH;
 }
@@ -127,7 +123,7 @@ static const struct option probe_options[] = {{"--links", "FILE", false, "links 
 
 extern const struct command cmd_probe, cmd_scan;
 const struct command cmd_probe = {
-    .name = "probe", .group = "look", .arguments = "BENCH", .help = "ask every instrument of a bench who it is; nothing is set", .options = probe_options, .common = COMMON_JSON, .min_args = 1,
+    .name = "probe", .group = "look", .arguments = "BENCH", .help = "ask every instrument of a bench who it is; nothing is set", .options = probe_options, .common = COMMON_LAB | COMMON_JSON, .min_args = 1,
     .max_args = 1, .run = run_probe,
 };
 const struct command cmd_scan = {.name = "scan", .group = "look", .arguments = "", .help = "serial ports of this machine, with the names that stay", .common = COMMON_JSON, .run = run_scan};

@@ -4,6 +4,7 @@
 
 #include "benchctl/cli.h"
 #include "benchctl/live.h"
+#include "benchctl/rig.h"
 
 struct uris {
     struct links links;
@@ -11,5 +12,15 @@ struct uris {
 };
 /* --links FILE of the command, if given. A bus left on `sim:` is refused: it needs `benchctl sim`. */
 int uris_of(const struct args *a, const struct bench *b, struct uris *ret, struct diag *reterr) MUST_USE;
+
+/* A bench for a command that asks or sets once: virtual where its lines are `sim:` and no --links is given, else its real lines with the bench's lock, so that nobody speaks beside a run.
+ * E_BUSY: somebody else is at work there. */
+struct at_hand {
+    struct rig rig;
+    struct live live;
+    int lock_fd; /* -1: virtual */
+};
+int at_hand_open(struct at_hand *h, const struct args *a, const struct bench *b, struct diag *reterr) MUST_USE;
+void at_hand_close(struct at_hand *h);
 
 #endif

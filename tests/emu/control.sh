@@ -37,6 +37,10 @@ says 4 "no run is going on" pause "$here/tcp.yaml"
 run=$!
 until flows; do kill -0 $run 2>/dev/null || { cat "$work/out" && exit 1; }; sleep 0.02; done
 says 1 "it is not paused" resume tcp
+# Nobody else speaks on its lines, not even to ask.
+says 4 "is in use by another benchctl" set "$here/tcp.yaml" smu.voltage_set "3 V" --links "$work/links"
+says 4 "is in use by another benchctl" get "$here/tcp.yaml" smu.voltage --links "$work/links"
+says 4 "is in use by another benchctl" probe "$here/tcp.yaml" --links "$work/links"
 says 0 "station A: paused: operator" pause "$here/tcp.yaml"
 current no "after pause"
 says 0 '"state":"running"' resume tcp --json

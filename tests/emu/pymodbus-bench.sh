@@ -13,6 +13,7 @@ server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT
 read -r word port <"$work/port" || { echo "the server did not start"; cat "$work/server.log"; exit 1; }
 [ "$word" = port ] || { echo "the server said: $word"; exit 1; }
+export BENCHCTL_LAB="$work/lab"
 sed "s/PORT/$port/" "$here/pymodbus-bench.yaml" >"$work/bench.yaml"
 
 bad=0
