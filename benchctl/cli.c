@@ -29,6 +29,26 @@ unsigned args_all(const struct args *a, const char *name, const char **ret, unsi
     return n;
 }
 
+int args_quantity(const struct args *a, const char *option, struct dims dims, const char *example, double *ret)
+{
+    const char *text = args_get(a, option);
+    struct diag d;
+    struct qty q;
+    diag_init(&d);
+    if (!text) {
+        return EXIT_DONE;
+    }
+    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
+        cli_findings(a, &d);
+        return EXIT_USAGE;
+    }
+    if (!dims_equal(q.dims, dims)) {
+        return cli_error(a, EXIT_USAGE, "%s needs a value such as \"%s\", not `%s`", option, example, text);
+    }
+    *ret = q.si;
+    return EXIT_DONE;
+}
+
 int cli_findings(const struct args *a, const struct diag *d)
 {
     size_t need = diag_format(d, NULL, 0, a->err_colour) + 1;

@@ -55,6 +55,8 @@ struct args {
 const char *args_get(const struct args *a, const char *name);
 /* All values of a repeated option. */
 unsigned args_all(const struct args *a, const char *name, const char **ret, unsigned most);
+/* An option that is a quantity of these dimensions, in SI; *ret stays where it is not given. EXIT_DONE, or EXIT_USAGE with what is wrong told; example: "3.0 V". */
+int args_quantity(const struct args *a, const char *option, struct dims dims, const char *example, double *ret);
 
 extern const struct command *const commands[]; /* NULL-terminated, in the order of help */
 

@@ -41,27 +41,21 @@ static int kind_of(const struct args *a, const char *word, size_t *ret)
                      near ? near : "", near ? "?" : "");
 }
 
+/* One that is more than nothing. */
 static int take_quantity(const struct args *a, const char *option, struct dims dims,
                          const char *example, double *ret)
 {
-    const char *text = args_get(a, option);
-    struct diag d;
-    struct qty q;
+    double si = 1.0;
+    int rc = args_quantity(a, option, dims, example, &si);
 
-    diag_init(&d);
-    if (!text) {
-        return EXIT_DONE;
-    }
-    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
-        cli_findings(a, &d);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, dims) || !(q.si > 0.0)) {
+    if (rc == EXIT_DONE && !(si > 0.0)) {
         return cli_error(a, EXIT_USAGE, "%s needs a value such as \"%s\", not `%s`", option,
-                         example, text);
+                         example, args_get(a, option));
     }
-    *ret = q.si;
-    return EXIT_DONE;
+    if (rc == EXIT_DONE && args_get(a, option)) {
+        *ret = si;
+    }
+    return rc;
 }
 
 static int take_order(const struct args *a, enum cycle_order *ret)

@@ -16,31 +16,6 @@ struct wish {
     bool drawn; /* in the terminal too */
 };
 
-/* A quantity of this option; *ret stays where it is not given. */
-static int take(const struct args *a, const char *option, struct dims dims, double *ret)
-{
-    const char *text = args_get(a, option);
-    char name[48];
-    struct diag d;
-    struct qty q;
-
-    diag_init(&d);
-    if (!text) {
-        return EXIT_DONE;
-    }
-    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
-        cli_findings(a, &d);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, dims)) {
-        return cli_error(
-            a, EXIT_USAGE, "%s takes a %s, not `%s`", option,
-            dims_equal(dims, DIMS_NONE) ? "share" : dims_name(dims, name, sizeof(name)), text);
-    }
-    *ret = q.si;
-    return EXIT_DONE;
-}
-
 static int take_by(const struct args *a, enum compare_by *ret)
 {
     static const char *const names[] = {"time", "charge", "step", NULL};
@@ -74,7 +49,7 @@ static int take_start(const struct args *a, struct compare_model *how)
         return EXIT_DONE;
     }
     how->start = COMPARE_AT_SOC;
-    if (take(a, "--start", DIMS_NONE, &how->soc) != EXIT_DONE ||
+    if (args_quantity(a, "--start", DIMS_NONE, "30 %", &how->soc) != EXIT_DONE ||
         !(how->soc >= 0.0 && how->soc <= 1.0)) {
         return cli_error(a, EXIT_USAGE,
                          "--start takes ocv, fresh, or a state of charge from 0 to 1");
@@ -98,20 +73,20 @@ static int take_wish(const struct args *a, struct wish *w, struct comparison *x)
     }
     rc = take_by(a, &w->by);
     rc = rc ? rc : take_start(a, &x->how);
-    rc = rc ? rc : take(a, "--lead", DIMS_RESISTANCE, &x->how.lead_ohm);
-    rc = rc ? rc : take(a, "--temperature", DIMS_TEMPERATURE, &x->how.temperature_k);
-    rc = rc ? rc : take(a, "--pressure", DIMS_PRESSURE, &x->how.pressure_pa);
+    rc = rc ? rc : args_quantity(a, "--lead", DIMS_RESISTANCE, "110 mohm", &x->how.lead_ohm);
+    rc = rc ? rc : args_quantity(a, "--temperature", DIMS_TEMPERATURE, "25 degC", &x->how.temperature_k);
+    rc = rc ? rc : args_quantity(a, "--pressure", DIMS_PRESSURE, "3 MPa", &x->how.pressure_pa);
     return rc;
 }
 
 static int take_limits(const struct args *a, struct compare_limits *l)
 {
-    int rc = take(a, "--band", DIMS_VOLTAGE, &l->band_v);
+    int rc = args_quantity(a, "--band", DIMS_VOLTAGE, "50 mV", &l->band_v);
 
-    rc = rc ? rc : take(a, "--rmse", DIMS_VOLTAGE, &l->rmse_v);
-    rc = rc ? rc : take(a, "--mask", DIMS_TIME, &l->mask_s);
-    rc = rc ? rc : take(a, "--from", DIMS_TIME, &l->from_s);
-    rc = rc ? rc : take(a, "--to", DIMS_TIME, &l->to_s);
+    rc = rc ? rc : args_quantity(a, "--rmse", DIMS_VOLTAGE, "15 mV", &l->rmse_v);
+    rc = rc ? rc : args_quantity(a, "--mask", DIMS_TIME, "200 ms", &l->mask_s);
+    rc = rc ? rc : args_quantity(a, "--from", DIMS_TIME, "2 h", &l->from_s);
+    rc = rc ? rc : args_quantity(a, "--to", DIMS_TIME, "10 h", &l->to_s);
     if (rc == EXIT_DONE && (!(l->band_v > 0.0) || !(l->rmse_v > 0.0) || !(l->mask_s >= 0.0))) {
         rc = cli_error(a, EXIT_USAGE, "a band is above zero");
     }

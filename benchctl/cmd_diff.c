@@ -15,24 +15,15 @@ static bool is_procedure(const char *word)
 
 static int take_within(const struct args *a, double *ret)
 {
-    const char *text = args_get(a, "--within");
-    struct diag d;
-    struct qty q;
+    int rc;
 
     *ret = WITHIN_USUAL;
-    if (!text) {
-        return EXIT_DONE;
+    rc = args_quantity(a, "--within", DIMS_NONE, "0.5 %", ret);
+    if (rc == EXIT_DONE && (!(*ret >= 0.0) || *ret >= 1.0)) {
+        return cli_error(a, EXIT_USAGE, "--within is a share such as \"0.5 %%\", not `%s`",
+                         args_get(a, "--within"));
     }
-    diag_init(&d);
-    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
-        cli_findings(a, &d);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, DIMS_NONE) || !(q.si >= 0.0) || q.si >= 1.0) {
-        return cli_error(a, EXIT_USAGE, "--within is a share such as \"0.5 %%\", not `%s`", text);
-    }
-    *ret = q.si;
-    return EXIT_DONE;
+    return rc;
 }
 
 static int run(const struct args *a)

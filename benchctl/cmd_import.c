@@ -61,25 +61,15 @@ static int take_signs(const struct args *a, struct import_options *o)
 
 static int take_capacity(const struct args *a, struct wish *w)
 {
-    const char *text = args_get(a, "--capacity");
-    struct diag d;
-    struct qty q;
+    double charge_c = (double)NAN;
+    int rc = args_quantity(a, "--capacity", DIMS_CHARGE, "31 Ah", &charge_c);
 
-    w->run.capacity_ah = (double)NAN;
-    if (!text) {
-        return EXIT_DONE;
-    }
-    diag_init(&d);
-    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
-        (void)cli_findings(a, &d);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, DIMS_CHARGE) || !(q.si > 0)) {
+    if (rc == EXIT_DONE && charge_c <= 0.0) {
         return cli_error(a, EXIT_USAGE, "--capacity needs a charge, such as \"31 Ah\", not `%s`",
-                         text);
+                         args_get(a, "--capacity"));
     }
-    w->run.capacity_ah = q.si / 3600.0;
-    return EXIT_DONE;
+    w->run.capacity_ah = charge_c / 3600.0;
+    return rc;
 }
 
 static int take_wish(const struct args *a, struct wish *w)

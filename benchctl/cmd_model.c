@@ -144,29 +144,6 @@ static double largest_current(const struct recording *r)
 
 /* ---- Options ---- */
 
-static int take_quantity(const struct args *a, const char *option, struct dims d, double *ret)
-{
-    const char *text = args_get(a, option);
-    char name[48];
-    struct diag diag;
-    struct qty q;
-
-    diag_init(&diag);
-    if (!text) {
-        return EXIT_DONE;
-    }
-    if (qty_parse(text, strlen(text), NULL, &q, &diag) < 0) {
-        cli_findings(a, &diag);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, d)) {
-        return cli_error(a, EXIT_USAGE, "%s needs a %s, not `%s`", option,
-                         dims_name(d, name, sizeof(name)), text);
-    }
-    *ret = q.si;
-    return EXIT_DONE;
-}
-
 static int take_number(const struct args *a, const char *option, int64_t most, int64_t *ret)
 {
     const char *text = args_get(a, option);
@@ -189,10 +166,10 @@ static int take_options(const struct args *a, struct cell_fit_options *o)
     cell_fit_options_default(o);
     rc = take_number(a, "--cycle", UINT32_MAX, &cycle);
     rc = rc ? rc : take_number(a, "--start", INT64_MAX, &from);
-    rc = rc ? rc : take_quantity(a, "--temperature", DIMS_TEMPERATURE, &o->temperature_k);
-    rc = rc ? rc : take_quantity(a, "--activation", molar, &o->activation_j_mol);
-    rc = rc ? rc : take_quantity(a, "--heat-capacity", heat, &o->heat_j_k);
-    rc = rc ? rc : take_quantity(a, "--heat-loss", loss, &o->loss_w_k);
+    rc = rc ? rc : args_quantity(a, "--temperature", DIMS_TEMPERATURE, "25 degC", &o->temperature_k);
+    rc = rc ? rc : args_quantity(a, "--activation", molar, "30 kJ/mol", &o->activation_j_mol);
+    rc = rc ? rc : args_quantity(a, "--heat-capacity", heat, "800 J/K", &o->heat_j_k);
+    rc = rc ? rc : args_quantity(a, "--heat-loss", loss, "1.25 W/K", &o->loss_w_k);
     if (rc == EXIT_DONE && (o->heat_j_k <= 0.0 || o->loss_w_k < 0.0 || o->temperature_k <= 0.0)) {
         rc = cli_error(a, EXIT_USAGE, "heat capacity and temperature are above 0");
     }

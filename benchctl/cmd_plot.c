@@ -28,28 +28,6 @@ struct wish {
 
 /* ---- What is asked for ---- */
 
-static int take_time(const struct args *a, const char *option, double *ret_s)
-{
-    const char *text = args_get(a, option);
-    struct diag d;
-    struct qty q;
-
-    diag_init(&d);
-    if (!text) {
-        return EXIT_DONE;
-    }
-    if (qty_parse(text, strlen(text), NULL, &q, &d) < 0) {
-        cli_findings(a, &d);
-        return EXIT_USAGE;
-    }
-    if (!dims_equal(q.dims, DIMS_TIME)) {
-        return cli_error(a, EXIT_USAGE, "%s needs a time of the run, such as \"10 h\", not `%s`",
-                         option, text);
-    }
-    *ret_s = q.si;
-    return EXIT_DONE;
-}
-
 static bool ends_with(const char *text, const char *tail)
 {
     size_t n = strlen(text), k = strlen(tail);
@@ -111,8 +89,8 @@ static int take_wish(const struct args *a, struct wish *w)
         }
     }
     rc = take_format(a, w);
-    rc = rc ? rc : take_time(a, "--from", &w->range.from_s);
-    return rc ? rc : take_time(a, "--to", &w->range.to_s);
+    rc = rc ? rc : args_quantity(a, "--from", DIMS_TIME, "10 h", &w->range.from_s);
+    return rc ? rc : args_quantity(a, "--to", DIMS_TIME, "10 h", &w->range.to_s);
 }
 
 static bool has_points(const struct picture *p)
