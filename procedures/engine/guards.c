@@ -291,15 +291,19 @@ void compile_article_guards(struct comp *c)
         return;
     for (uint16_t i = 0; r->temperature != CHAN_NONE && i <= c->p->more_temperatures; i++) {
         chan_id t = (chan_id)(r->temperature + i);
+        char which[16] = "", what[64];
+        int named = c->p->more_temperatures ? str_fmt(which, sizeof(which), " %u", i + 1u) : 0;
 
-        article_guard(c, t, a->charge_temperature_k.lo, a->charge_temperature_k.hi,
-                      "temperature while charging", flowing(c, true));
-        article_guard(c, t, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi,
-                      "temperature while discharging", flowing(c, false));
+        named |= str_fmt(what, sizeof(what), "temperature%s while charging", which);
+        article_guard(c, t, a->charge_temperature_k.lo, a->charge_temperature_k.hi, what,
+                      flowing(c, true));
+        named |= str_fmt(what, sizeof(what), "temperature%s while discharging", which);
+        article_guard(c, t, a->discharge_temperature_k.lo, a->discharge_temperature_k.hi, what,
+                      flowing(c, false));
+        ASSERT(named == 0);
     }
 }
 
-/* The chamber's own alarm limits: the strictest unconditional guard on its temperature. */
 /* A guard may be wider than the chamber: then the chamber is not told of it. */
 static void forget_unless_settable(const struct program *p, chan_id chan, double *k)
 {
@@ -307,6 +311,7 @@ static void forget_unless_settable(const struct program *p, chan_id chan, double
         *k = NAN;
 }
 
+/* The chamber's own alarm limits: the strictest unconditional guard on its temperature. */
 void chamber_limits(struct comp *c)
 {
     struct program *p = c->p;

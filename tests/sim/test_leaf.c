@@ -340,6 +340,23 @@ START_TEST(thermocouples_break)
 }
 END_TEST
 
+/* A trip names its sensor: no two guards of a string read the same. */
+START_TEST(guards_are_told_apart)
+{
+    const struct program *p = &sim.loaded.program;
+
+    sim_load(&sim, "benches/leaf.yaml", "procedures/reuse/module-capacity.yaml",
+             "articles/LEAF-MODULE-STRING.yaml", NULL);
+    ck_assert_uint_gt(p->n_guards, 10);
+    for (uint16_t i = 0; i < p->n_guards; i++) {
+        for (uint16_t k = 0; k < i; k++) {
+            ck_assert_str_ne(program_text(p, p->guards[i].text), program_text(p, p->guards[k].text));
+        }
+    }
+    cli_unload(&sim.loaded);
+}
+END_TEST
+
 /* The article says what a group may be at: a station that cannot see them is no place for it. */
 START_TEST(a_station_without_groups_is_refused)
 {
@@ -367,6 +384,7 @@ int main(void)
     tcase_add_test(t, one_group_leaves_its_window);
     tcase_add_test(t, one_module_is_too_warm);
     tcase_add_test(t, thermocouples_break);
+    tcase_add_test(t, guards_are_told_apart);
     tcase_add_test(t, a_station_without_groups_is_refused);
     suite_add_tcase(s, t);
     SRunner *sr = srunner_create(s);
